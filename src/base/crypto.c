@@ -1,0 +1,50 @@
+#include "stentor/base/crypto.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "stentor/base/obj.h"
+
+void crypto_sha1(const void *data, size_t len, uint8_t digest[CRYPTO_SHA1_LEN])
+{
+    SHA1(data, len, digest);
+}
+
+void crypto_random(void *data, size_t len)
+{
+    ENSURE(RAND_bytes(data, (int)len) == 1);
+}
+
+bool crypto_equal(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    return a_len == b_len && CRYPTO_memcmp(a, b, a_len) == 0;
+}
+
+void crypto_base64(struct strbuf *out, const void *data, size_t len)
+{
+    size_t encoded = (len + 2) / 3 * 4;
+
+    if (!strbuf_reserve(out, encoded + 1))
+        return;
+    EVP_EncodeBlock((unsigned char *)out->data + out->len, data, (int)len);
+    out->len += encoded;
+}
+
+void crypto_base64url(char *out, const uint8_t *data, size_t len)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0;
+    unsigned count = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        bits = bits << 8 | data[i];
+        for (count += 8; count >= 6; count -= 6)
+            *out++ = alphabet[bits >> (count - 6) & 63];
+    }
+    if (count > 0)
+        *out++ = alphabet[bits << (6 - count) & 63];
+    *out = '\0';
+}
