@@ -1,0 +1,264 @@
+#include "acceptor.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io_thread.h"
+#include "server.h"
+#include "stentor/base/log.h"
+
+enum {
+    ACCEPTOR_BATCH = 64,       /* connections per listener and turn */
+    ACCEPTOR_MIN_PAUSE = 10,   /* milliseconds */
+    ACCEPTOR_MAX_PAUSE = 1000,
+    ACCEPTOR_FULL_PAUSE = 20,
+    ACCEPTOR_RESERVE = 64,     /* descriptors for listeners, event loops, logs and admins */
+};
+
+static void acceptor_listen(struct acceptor *acceptor, bool clients, bool on)
+{
+    for (size_t i = 0; i < acceptor->listener_count; i++) {
+        struct listener *listener = &acceptor->listeners[i];
+
+        if (clients && listener->admin)
+            continue;
+        if (on)
+            event_add(&listener->event, NULL);
+        else
+            event_del(&listener->event);
+    }
+}
+
+static void acceptor_schedule_resume(struct acceptor *acceptor, unsigned ms)
+{
+    struct timeval delay = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+    evtimer_add(&acceptor->resume, &delay);
+}
+
+/* Nothing can be accepted for now: waits, twice as long each time. */
+static void acceptor_pause(struct acceptor *acceptor, int error)
+{
+    unsigned ms = acceptor->pause_ms * 2;
+
+    if (ms < ACCEPTOR_MIN_PAUSE)
+        ms = ACCEPTOR_MIN_PAUSE;
+    if (ms > ACCEPTOR_MAX_PAUSE)
+        ms = ACCEPTOR_MAX_PAUSE;
+    if (acceptor->pause_ms == 0)
+        log_warning("accept", "paused: %s; raise the limit of open files, or lower max_clients",
+                    strerror(error));
+    acceptor->pause_ms = ms;
+    stats_add(&acceptor->stats.accept_pauses, 1);
+    acceptor_listen(acceptor, false, false);
+    acceptor_schedule_resume(acceptor, ms);
+}
+
+static bool acceptor_at_limit(const struct acceptor *acceptor)
+{
+    return server_open_conns(acceptor->server) >= acceptor->max_clients;
+}
+
+static void acceptor_stop_clients(struct acceptor *acceptor)
+{
+    if (!acceptor->full) {
+        log_warning("accept", "max_clients (%d) reached: new clients have to wait",
+                    acceptor->max_clients);
+        stats_add(&acceptor->stats.accept_pauses, 1);
+        stats_add(&acceptor->stats.accept_max_clients, 1);
+    }
+    acceptor->full = true;
+    acceptor_listen(acceptor, true, false);
+    acceptor_schedule_resume(acceptor, ACCEPTOR_FULL_PAUSE);
+}
+
+static void acceptor_on_resume(evutil_socket_t fd, short events, void *arg)
+{
+    struct acceptor *acceptor = arg;
+
+    (void)fd;
+    (void)events;
+    if (acceptor->full && acceptor_at_limit(acceptor)) {
+        acceptor_schedule_resume(acceptor, ACCEPTOR_FULL_PAUSE);
+        return;
+    }
+    acceptor->full = false;
+    acceptor_listen(acceptor, false, true);
+}
+
+/* Counts what accept4 failed with; true when accepting has to pause. */
+static bool acceptor_count_error(struct acceptor *acceptor, int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EINTR:
+    case ECONNABORTED: /* the client did not wait */
+        return false;
+    case EMFILE:
+        stats_add(&acceptor->stats.accept_emfile, 1);
+        return true;
+    case ENFILE:
+        stats_add(&acceptor->stats.accept_enfile, 1);
+        return true;
+    case ENOMEM:
+    case ENOBUFS:
+        stats_add(&acceptor->stats.accept_enomem, 1);
+        return true;
+    default:
+        stats_add(&acceptor->stats.accept_other, 1);
+        return true;
+    }
+}
+
+static void acceptor_read_peer(const struct sockaddr_storage *address, struct conn_peer *peer)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->family = (uint8_t)address->ss_family;
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        peer->port = ntohs(in->sin_port);
+        memcpy(peer->address, &in->sin_addr, sizeof(in->sin_addr));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+        peer->port = ntohs(in6->sin6_port);
+        memcpy(peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+    }
+}
+
+static void acceptor_flush(struct acceptor *acceptor, unsigned thread)
+{
+    struct accepted_mail *batch = acceptor->batches[thread];
+
+    if (batch == NULL)
+        return;
+    acceptor->batches[thread] = NULL;
+    batch->mail.open = io_thread_open_accepted;
+    stage_post(&acceptor->server->io_threads[thread].stage, &batch->mail);
+}
+
+/* Puts the connection into the batch of the thread whose turn it is. */
+static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener *listener, int fd,
+                               const struct sockaddr_storage *address)
+{
+    unsigned thread = acceptor->next;
+    struct accepted_mail *batch = acceptor->batches[thread];
+
+    acceptor->next = (thread + 1) % acceptor->server->io_thread_count;
+    if (batch == NULL)
+        batch = acceptor->batches[thread] = calloc(1, sizeof(*batch));
+    if (batch == NULL) {
+        close(fd);
+        return false;
+    }
+    struct accepted_conn *accepted = &batch->conns[batch->count++];
+    accepted->fd = fd;
+    accepted->admin = listener->admin;
+    acceptor_read_peer(address, &accepted->peer);
+    server_count_conn(acceptor->server, 1);
+    stats_add(&acceptor->stats.accepted, 1);
+    if (batch->count == IO_THREAD_ACCEPTED)
+        acceptor_flush(acceptor, thread);
+    return true;
+}
+
+/* Accepts one connection; false when there is no other, or accepting has paused. */
+static bool acceptor_accept(struct acceptor *acceptor, struct listener *listener)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    int fd;
+
+    if (!listener->admin && acceptor_at_limit(acceptor)) {
+        acceptor_stop_clients(acceptor);
+        return false;
+    }
+    memset(&address, 0, sizeof(address));
+    fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        int error = errno;
+        if (acceptor_count_error(acceptor, error))
+            acceptor_pause(acceptor, error);
+        return error == ECONNABORTED;
+    }
+    acceptor->pause_ms /= 2;
+    if (!acceptor_hand_over(acceptor, listener, fd, &address)) {
+        acceptor_pause(acceptor, ENOMEM);
+        return false;
+    }
+    return true;
+}
+
+static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
+{
+    struct listener *listener = arg;
+    struct acceptor *acceptor = listener->acceptor;
+
+    (void)fd;
+    (void)events;
+    for (int i = 0; i < ACCEPTOR_BATCH && acceptor_accept(acceptor, listener); i++)
+        continue;
+    for (unsigned i = 0; i < acceptor->server->io_thread_count; i++)
+        acceptor_flush(acceptor, i);
+}
+
+/* max_clients, or what the limit of descriptors leaves. */
+static int acceptor_limit(const struct config *config)
+{
+    struct rlimit files;
+    int room = 1024 - ACCEPTOR_RESERVE;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        room = files.rlim_cur > 10000000 ? 10000000 : (int)files.rlim_cur - ACCEPTOR_RESERVE;
+    if (config->max_clients > room)
+        log_warning("accept", "max_clients is %d, but the limit of open files allows %d",
+                    config->max_clients, room);
+    return config->max_clients > 0 && config->max_clients < room ? config->max_clients : room;
+}
+
+static bool acceptor_open_listeners(struct acceptor *acceptor)
+{
+    const struct config *config = acceptor->server->config;
+
+    for (size_t i = 0; i < config->listener_count; i++) {
+        struct listener *listener = &acceptor->listeners[i];
+
+        if (!listener_open(listener, config, &config->listeners[i]))
+            return false;
+        acceptor->listener_count++;
+        listener->acceptor = acceptor;
+        event_assign(&listener->event, acceptor->stage.base, listener->fd, EV_READ | EV_PERSIST,
+                     acceptor_on_ready, listener);
+    }
+    acceptor_listen(acceptor, false, true);
+    return true;
+}
+
+bool acceptor_init(struct acceptor *acceptor, struct server *server)
+{
+    acceptor->server = server;
+    acceptor->max_clients = acceptor_limit(server->config);
+    acceptor->batches = calloc(server->io_thread_count, sizeof(struct accepted_mail *));
+    acceptor->listeners = calloc(server->config->listener_count, sizeof(struct listener));
+    if (acceptor->batches == NULL || acceptor->listeners == NULL ||
+        stage_init(&acceptor->stage, "acceptor", acceptor) < 0)
+        return false;
+    evtimer_assign(&acceptor->resume, acceptor->stage.base, acceptor_on_resume, acceptor);
+    return acceptor_open_listeners(acceptor);
+}
+
+void acceptor_destroy(struct acceptor *acceptor)
+{
+    for (size_t i = 0; i < acceptor->listener_count; i++) {
+        event_del(&acceptor->listeners[i].event);
+        listener_close(&acceptor->listeners[i]);
+    }
+    event_del(&acceptor->resume);
+    free(acceptor->listeners);
+    free(acceptor->batches);
+    stage_destroy(&acceptor->stage);
+}

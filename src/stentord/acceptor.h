@@ -1,0 +1,38 @@
+/*
+ * acceptor.h - the stage that accepts connections and hands them round-robin to the I/O threads.
+ *
+ * One thread; it does neither TLS nor HTTP. When descriptors or memory are out it pauses all
+ * listeners for a time that grows while the trouble lasts and decays afterwards; at max_clients it
+ * stops listening to new clients (admin listeners go on) until somebody has left.
+ */
+#ifndef STENTORD_ACCEPTOR_H
+#define STENTORD_ACCEPTOR_H
+
+#include "listener.h"
+#include "stage.h"
+#include "stats.h"
+
+struct accepted_mail;
+struct server;
+
+struct acceptor {
+    struct stage stage;
+    struct server *server;
+    struct stats stats;
+    struct listener *listeners;
+    size_t listener_count;
+    struct accepted_mail **batches; /* one per I/O thread, while connections are being accepted */
+    unsigned next;                  /* the I/O thread whose turn it is */
+    int max_clients;                /* connections, those of admin listeners not counted in */
+    unsigned pause_ms;
+    bool full; /* paused because of max_clients */
+    struct event resume;
+};
+
+/* Opens all listeners. False after a mistake, which has been logged. */
+bool acceptor_init(struct acceptor *acceptor, struct server *server) MUST_CHECK;
+
+/* Closes the listeners; the thread must have ended. */
+void acceptor_destroy(struct acceptor *acceptor);
+
+#endif

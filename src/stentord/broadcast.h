@@ -1,0 +1,32 @@
+/*
+ * broadcast.h - the stage that gives all messages their one order.
+ *
+ * One thread. It numbers messages, builds each encoding that connected clients use, and posts one
+ * mail per I/O thread. Everything here but broadcast_submit belongs to it (or to the main thread
+ * while it does not run).
+ */
+#ifndef STENTORD_BROADCAST_H
+#define STENTORD_BROADCAST_H
+
+#include "encoder.h"
+#include "publish.h"
+#include "stage.h"
+#include "stats.h"
+
+struct server;
+
+struct broadcast {
+    struct stage stage;
+    struct server *server;
+    struct stats stats;
+    struct encoder encoder;
+    uint64_t head; /* the seq of the newest message */
+};
+
+int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t head) MUST_CHECK;
+void broadcast_destroy(struct broadcast *broadcast);
+
+/* Any thread: hands the request over; it comes back to request->origin. */
+void broadcast_submit(struct broadcast *broadcast, struct publish_request *request);
+
+#endif

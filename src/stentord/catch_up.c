@@ -1,0 +1,286 @@
+#include "catch_up.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "conn.h"
+#include "stentor/base/obj.h"
+
+enum { CATCH_UP_ROUNDS = 4 };
+
+static uint64_t catch_up_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Everything of the membership's room up to here has been given, or was not meant for it. */
+static uint64_t catch_up_position(const struct session *session, const struct membership *m)
+{
+    return catch_up_max(session->cursor, m->from);
+}
+
+/* Is something lost to this membership that has not been told? */
+static bool catch_up_has_gap(const struct session *session, const struct membership *m)
+{
+    return m->room->trimmed > catch_up_max(catch_up_position(session, m), m->told);
+}
+
+bool catch_up_too_slow(const struct session *session)
+{
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        const struct membership *m = &session->memberships[i];
+        if (m->room->policy == SLOW_DISCONNECT && catch_up_has_gap(session, m))
+            return true;
+    }
+    return false;
+}
+
+/* Tells what the window has moved past; false when the session is gone after that. */
+static bool catch_up_tell_gaps(struct delivery *delivery, struct session *session)
+{
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        struct membership *m = &session->memberships[i];
+
+        if (LIKELY(!catch_up_has_gap(session, m)))
+            continue;
+        if (m->room->policy == SLOW_DISCONNECT) {
+            session->ops->too_slow(session);
+            return false;
+        }
+        uint64_t from = catch_up_max(catch_up_position(session, m), m->told) + 1;
+        m->told = m->room->trimmed;
+        stats_add(&delivery->stats->gaps, 1);
+        session->ops->gap(session, m->room, from, m->told);
+        if (session->lag == SESSION_GONE)
+            return false;
+    }
+    return true;
+}
+
+/* Sets the seq of what the source has next. */
+static void catch_up_peek(struct due_source *source)
+{
+    if (source->retained != NULL)
+        source->seq = source->retained->message->seq;
+    else if (source->ordinal < source->room->chain_end)
+        source->seq = room_chain_seq(source->room, source->ordinal);
+    else
+        source->seq = UINT64_MAX;
+}
+
+static void catch_up_advance(struct due_source *source)
+{
+    if (source->retained != NULL)
+        source->retained = TAILQ_NEXT(source->retained, link);
+    else
+        source->ordinal++;
+    catch_up_peek(source);
+}
+
+static bool catch_up_reserve_sources(struct delivery *delivery, size_t count)
+{
+    struct due_source *sources;
+
+    if (count <= delivery->source_capacity)
+        return true;
+    sources = realloc(delivery->sources, count * 2 * sizeof(*sources));
+    if (sources == NULL)
+        return false;
+    delivery->sources = sources;
+    delivery->source_capacity = count * 2;
+    return true;
+}
+
+/* Finds the rooms that have something for the session; returns how many, or -1 without memory. */
+static int catch_up_find_sources(struct delivery *delivery, const struct session *session)
+{
+    int count = 0;
+
+    if (!catch_up_reserve_sources(delivery, session->membership_count))
+        return -1;
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        const struct membership *m = &session->memberships[i];
+        uint64_t position = catch_up_position(session, m);
+        struct due_source *source = &delivery->sources[count];
+
+        source->room = m->room;
+        source->retained = m->room->policy == SLOW_CONFLATE
+                               ? conflation_first_after(&m->room->conflation, position)
+                               : NULL;
+        if (source->retained == NULL && room_chain_last(m->room) <= position)
+            continue;
+        source->ordinal = room_chain_after(m->room, position);
+        catch_up_peek(source);
+        count++;
+    }
+    return count;
+}
+
+static bool catch_up_excluded(const struct delivery *delivery, const struct session *session,
+                              const struct message *message)
+{
+    for (size_t i = 0; i < message->except_count; i++) {
+        const struct room *room = room_find(&delivery->rooms, message->namespace,
+                                            message->except[i].ptr, message->except[i].len);
+        if (room != NULL && session_is_member(session, room))
+            return true;
+    }
+    return false;
+}
+
+/* Takes the next message in the order of seq from the sources. NULL when there is none; `*wanted`
+ * is false for one that the session is not to get. */
+static struct message *catch_up_next(struct delivery *delivery, const struct session *session,
+                                     int source_count, bool *wanted)
+{
+    uint64_t seq = UINT64_MAX;
+    struct message *message = NULL;
+
+    for (int i = 0; i < source_count; i++)
+        if (delivery->sources[i].seq < seq)
+            seq = delivery->sources[i].seq;
+    if (seq == UINT64_MAX)
+        return NULL;
+    *wanted = false;
+    for (int i = 0; i < source_count; i++) {
+        struct due_source *source = &delivery->sources[i];
+
+        if (source->seq != seq)
+            continue;
+        message = source->retained != NULL ? source->retained->message
+                                           : journal_get(&delivery->journal, seq);
+        ENSURE(message != NULL);
+        if (source->room->policy == SLOW_CONFLATE &&
+            conflation_superseded(&source->room->conflation, message))
+            stats_add(&delivery->stats->conflated, 1);
+        else
+            *wanted = true;
+        catch_up_advance(source);
+    }
+    if (message->except_count > 0 && catch_up_excluded(delivery, session, message))
+        *wanted = false;
+    return message;
+}
+
+/* Fills the batch; `*all` when nothing is due beyond it. Returns the number, or -1 without
+ * memory. */
+static int catch_up_gather(struct delivery *delivery, const struct session *session, bool *all)
+{
+    int source_count = catch_up_find_sources(delivery, session);
+    size_t bytes = 0;
+    int count = 0;
+    bool wanted;
+
+    *all = false;
+    while (source_count >= 0 && count < DELIVERY_BATCH && bytes < DELIVERY_BATCH_BYTES) {
+        struct message *message = catch_up_next(delivery, session, source_count, &wanted);
+
+        if (message == NULL) {
+            *all = true;
+            break;
+        }
+        if (!wanted)
+            continue;
+        struct refbuf *encoding = message_encoding(message, (enum dialect)session->dialect,
+                                                   &delivery->encoder);
+        if (encoding == NULL)
+            return -1;
+        delivery->batch[count] = message;
+        delivery->encodings[count] = encoding;
+        delivery->iov[count++] = (struct iovec){encoding->data, encoding->len};
+        bytes += encoding->len;
+    }
+    return source_count < 0 ? -1 : count;
+}
+
+static void catch_up_count(struct delivery *delivery, int messages, ssize_t bytes)
+{
+    stats_add(&delivery->stats->deliveries, (uint64_t)messages);
+    stats_add(&delivery->stats->delivery_calls, 1);
+    stats_add(&delivery->stats->delivery_bytes, (uint64_t)bytes);
+    if (messages > 1)
+        stats_add(&delivery->stats->catch_ups, 1);
+}
+
+/* Sends the batch. Of a message that was cut the rest is held on to; those behind it are left for
+ * later. True when the socket took all. */
+static bool catch_up_write(struct delivery *delivery, struct session *session, int count)
+{
+    ssize_t written = conn_writev(session->conn, delivery->iov, count);
+    size_t left = (size_t)written;
+
+    if (written < 0)
+        return false;
+    for (int i = 0; i < count; i++) {
+        session->cursor = delivery->batch[i]->seq;
+        if (left < delivery->iov[i].iov_len) {
+            conn_hold(session->conn, delivery->encodings[i], left);
+            catch_up_count(delivery, i + 1, written);
+            return false;
+        }
+        left -= delivery->iov[i].iov_len;
+    }
+    catch_up_count(delivery, count, written);
+    return true;
+}
+
+enum catch_up_result catch_up_session(struct delivery *delivery, struct session *session)
+{
+    for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
+        bool all;
+
+        if (conn_pending(session->conn))
+            return CATCH_UP_BLOCKED;
+        if (!catch_up_tell_gaps(delivery, session) || conn_pending(session->conn))
+            return CATCH_UP_BLOCKED;
+        int count = catch_up_gather(delivery, session, &all);
+        if (count < 0) {
+            conn_close(session->conn, CLOSE_NO_MEMORY);
+            return CATCH_UP_BLOCKED;
+        }
+        if (count > 0 && !catch_up_write(delivery, session, count))
+            return CATCH_UP_BLOCKED;
+        if (all) {
+            session->cursor = journal_head(&delivery->journal);
+            return CATCH_UP_CURRENT;
+        }
+    }
+    return CATCH_UP_MORE;
+}
+
+#ifndef NDEBUG
+/* Is the message really all that the session is due? */
+static bool catch_up_due_is(struct delivery *delivery, const struct session *session,
+                            const struct message *message)
+{
+    bool all;
+    int count = catch_up_gather(delivery, session, &all);
+
+    return count == 1 && all && delivery->batch[0] == message;
+}
+#endif
+
+bool catch_up_single(struct delivery *delivery, struct session *session, struct message *message,
+                     uint64_t head)
+{
+    struct refbuf *encoding =
+        message_encoding(message, (enum dialect)session->dialect, &delivery->encoder);
+    ssize_t written;
+
+    assert(catch_up_due_is(delivery, session, message));
+    if (UNLIKELY(encoding == NULL)) {
+        conn_close(session->conn, CLOSE_NO_MEMORY);
+        return false;
+    }
+    written = conn_write(session->conn, encoding->data, encoding->len);
+    if (UNLIKELY(written < 0))
+        return false;
+    catch_up_count(delivery, 1, written);
+    if (UNLIKELY((size_t)written < encoding->len)) {
+        session->cursor = message->seq;
+        conn_hold(session->conn, encoding, (size_t)written);
+        return false;
+    }
+    session->cursor = head;
+    return true;
+}

@@ -1,0 +1,258 @@
+#include "config.h"
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_priv.h"
+#include "stentor/base/log.h"
+#include "stentor/base/obj.h"
+
+enum option_type { OPTION_INT, OPTION_BOOL, OPTION_STR };
+
+struct option {
+    enum option_type type;
+    const char *path;
+    size_t offset; /* of the field in struct config */
+    long long min;
+    long long max;
+};
+
+static const struct option options[] = {
+#define OPTION(type, field, path, value, min, max)                                                 \
+    {OPTION_##type, path, offsetof(struct config, field), min, max},
+#include "options.def"
+#undef OPTION
+};
+
+void config_mistake(struct config_reader *reader, const config_setting_t *setting,
+                    const char *option, const char *fmt, ...)
+{
+    va_list args;
+
+    reader->mistakes++;
+    fprintf(stderr, "%s:%u: %s: ", reader->path,
+            setting != NULL ? config_setting_source_line(setting) : 0, option);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void *config_calloc(size_t count, size_t size)
+{
+    void *p = calloc(count > 0 ? count : 1, size);
+
+    ENSURE(p != NULL);
+    return p;
+}
+
+char *config_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+
+    return memcpy(config_calloc(1, size), text, size);
+}
+
+bool config_parse_policy(const char *text, enum slow_policy *policy)
+{
+    static const char *const names[] = {
+        [SLOW_SKIP] = "skip",
+        [SLOW_DISCONNECT] = "disconnect",
+        [SLOW_CONFLATE] = "conflate",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *policy = (enum slow_policy)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void config_set_defaults(struct config *config)
+{
+#define CONFIG_DEFAULT_INT(value) (value)
+#define CONFIG_DEFAULT_BOOL(value) (value)
+#define CONFIG_DEFAULT_STR(value) config_strdup(value)
+#define OPTION(type, field, path, value, min, max) config->field = CONFIG_DEFAULT_##type(value);
+#include "options.def"
+#undef OPTION
+}
+
+static void config_read_int(struct config_reader *reader, const struct option *option,
+                            const config_setting_t *setting)
+{
+    int type = config_setting_type(setting);
+
+    if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
+        config_mistake(reader, setting, option->path, "must be a whole number");
+        return;
+    }
+    long long value = config_setting_get_int64(setting);
+    if (value < option->min || value > option->max) {
+        config_mistake(reader, setting, option->path, "%lld is outside %lld to %lld", value,
+                       option->min, option->max);
+        return;
+    }
+    *(int *)(void *)((char *)reader->config + option->offset) = (int)value;
+}
+
+static void config_read_option(struct config_reader *reader, const struct option *option,
+                               const config_setting_t *setting)
+{
+    char *field = (char *)reader->config + option->offset;
+
+    switch (option->type) {
+    case OPTION_INT:
+        config_read_int(reader, option, setting);
+        break;
+    case OPTION_BOOL:
+        if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+            config_mistake(reader, setting, option->path, "must be true or false");
+        else
+            *(bool *)(void *)field = config_setting_get_bool(setting) != 0;
+        break;
+    case OPTION_STR:
+        if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+            config_mistake(reader, setting, option->path, "must be a text in double quotes");
+        } else {
+            free(*(char **)(void *)field);
+            *(char **)(void *)field = config_strdup(config_setting_get_string(setting));
+        }
+        break;
+    }
+}
+
+static const struct option *config_find_option(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (strcmp(options[i].path, path) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static bool config_is_group(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (strncmp(options[i].path, name, len) == 0 && options[i].path[len] == '.')
+            return true;
+    return false;
+}
+
+/* Reads the scalar options in `group`; `prefix` is "" at the top, or "journal.". */
+static void config_read_group(struct config_reader *reader, const config_setting_t *group,
+                              const char *prefix)
+{
+    int count = config_setting_length(group);
+
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s%s", prefix, name);
+        const struct option *option = config_find_option(path);
+        if (option != NULL) {
+            config_read_option(reader, option, setting);
+        } else if (*prefix == '\0' && config_is_group(name)) {
+            if (config_setting_type(setting) != CONFIG_TYPE_GROUP) {
+                config_mistake(reader, setting, name, "must be a group: %s = { ... };", name);
+                continue;
+            }
+            strcat(path, ".");
+            config_read_group(reader, setting, path);
+        } else if (*prefix != '\0' || !config_lists_known(name)) {
+            config_mistake(reader, setting, path,
+                           "there is no such option; stentord.conf(5) lists them");
+        }
+    }
+}
+
+static void config_understand(struct config_reader *reader)
+{
+    struct config *config = reader->config;
+
+    if (!config_parse_policy(config->slow_client_policy, &config->default_policy))
+        config_mistake(reader, NULL, "slow_client_policy",
+                       "\"%s\" is not one of skip, disconnect and conflate",
+                       config->slow_client_policy);
+    config->level = log_level_from_name(config->log_level);
+    if (config->level < 0)
+        config_mistake(reader, NULL, "log_level",
+                       "\"%s\" is not one of error, warning, info and debug", config->log_level);
+}
+
+struct config *config_load(const char *path)
+{
+    struct config_reader reader = {.path = path};
+    config_t file;
+
+    config_init(&file);
+    if (config_read_file(&file, path) != CONFIG_TRUE) {
+        if (config_error_type(&file) == CONFIG_ERR_FILE_IO)
+            fprintf(stderr, "%s:0: file: cannot be read: %m\n", path);
+        else
+            fprintf(stderr, "%s:%d: syntax: %s\n", path, config_error_line(&file),
+                    config_error_text(&file));
+        config_destroy(&file);
+        return NULL;
+    }
+    reader.config = config_calloc(1, sizeof(*reader.config));
+    atomic_init(&reader.config->refs, 1);
+    config_set_defaults(reader.config);
+    config_read_group(&reader, config_root_setting(&file), "");
+    config_lists_read(&reader, config_root_setting(&file));
+    config_understand(&reader);
+    config_destroy(&file);
+    if (reader.mistakes > 0)
+        config_unref(&reader.config);
+    return reader.config;
+}
+
+struct config *config_ref(struct config *config)
+{
+    atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+    return config;
+}
+
+static void config_free(struct config *config)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (options[i].type == OPTION_STR)
+            free(*(char **)(void *)((char *)config + options[i].offset));
+    config_lists_free(config);
+    free(config);
+}
+
+void config_unref(struct config **slot)
+{
+    struct config *config = *slot;
+
+    *slot = NULL;
+    if (config != NULL &&
+        atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
+        config_free(config);
+}
+
+enum slow_policy config_room_policy(const struct config *config, const char *room)
+{
+    for (size_t i = 0; room != NULL && i < config->room_rule_count; i++)
+        if (fnmatch(config->room_rules[i].pattern, room, 0) == 0)
+            return config->room_rules[i].policy;
+    return config->default_policy;
+}
+
+int config_find_namespace(const struct config *config, const char *name, size_t len)
+{
+    for (size_t i = 0; i < config->namespace_count; i++)
+        if (strlen(config->namespaces[i]) == len && memcmp(config->namespaces[i], name, len) == 0)
+            return (int)i;
+    return -1;
+}

@@ -1,0 +1,68 @@
+/*
+ * config.h - the configuration: read once from its file, checked, and constant from then on.
+ *
+ * A `struct config` is immutable and refcounted: any thread may read one that it holds a reference
+ * to. libconfig is known to config.c and config_lists.c alone.
+ */
+#ifndef STENTORD_CONFIG_H
+#define STENTORD_CONFIG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "stentor/base/compiler.h"
+
+enum slow_policy {
+    SLOW_SKIP,       /* go on with what the journal still holds, and say what is missing */
+    SLOW_DISCONNECT, /* close, and say why */
+    SLOW_CONFLATE,   /* of messages with one key the newest is enough */
+};
+
+struct config_listener {
+    char *address; /* an IP address, or unix:PATH */
+    int port;      /* 0: any free one */
+    bool admin;
+};
+
+struct config_room_rule {
+    char *pattern; /* fnmatch(3) */
+    enum slow_policy policy;
+};
+
+/* Field types of the option table. */
+#define CONFIG_FIELD_INT int
+#define CONFIG_FIELD_BOOL bool
+#define CONFIG_FIELD_STR char *
+
+struct config {
+    atomic_uint refs;
+#define OPTION(type, field, path, value, min, max) CONFIG_FIELD_##type field;
+#include "options.def"
+#undef OPTION
+    enum slow_policy default_policy; /* slow_client_policy, understood */
+    int level;                       /* log_level, understood */
+    struct config_listener *listeners;
+    size_t listener_count;
+    char **publish_keys;
+    size_t publish_key_count;
+    char **namespaces;
+    size_t namespace_count;
+    struct config_room_rule *room_rules;
+    size_t room_rule_count;
+};
+
+/* Reads and checks the file. NULL after any mistake; each is a line on stderr:
+ * FILE:LINE: OPTION: what is wrong and what to do. */
+struct config *config_load(const char *path) MUST_CHECK;
+
+struct config *config_ref(struct config *config);
+void config_unref(struct config **config);
+
+/* What happens to clients that fall behind in a room of that name (NULL: everyone). */
+enum slow_policy config_room_policy(const struct config *config, const char *room);
+
+/* The index of a declared namespace; -1 for any other. */
+int config_find_namespace(const struct config *config, const char *name, size_t len);
+
+#endif

@@ -1,0 +1,203 @@
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "config_priv.h"
+
+bool config_lists_known(const char *name)
+{
+    static const char *const names[] = {"listeners", "publish_keys", "namespaces", "rooms"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The elements of a list or array option; an absent one has none. */
+static int config_list_length(struct config_reader *reader, const config_setting_t *list,
+                              const char *option)
+{
+    if (list == NULL)
+        return 0;
+    if (!config_setting_is_list(list) && !config_setting_is_array(list)) {
+        config_mistake(reader, list, option, "must be a list: %s = ( ... );", option);
+        return 0;
+    }
+    return config_setting_length(list);
+}
+
+static void config_read_strings(struct config_reader *reader, const config_setting_t *root,
+                                const char *option, char ***strings, size_t *count)
+{
+    const config_setting_t *list = config_setting_get_member(root, option);
+    int length = config_list_length(reader, list, option);
+
+    *strings = config_calloc((size_t)length, sizeof(char *));
+    for (int i = 0; i < length; i++) {
+        const config_setting_t *element = config_setting_get_elem(list, (unsigned)i);
+        const char *text = config_setting_get_string(element);
+
+        if (text == NULL || *text == '\0')
+            config_mistake(reader, element, option, "each element must be a text in quotes");
+        else
+            (*strings)[(*count)++] = config_strdup(text);
+    }
+}
+
+/* Reports members of `group` that are not in `known`, a NULL-terminated list. */
+static void config_check_members(struct config_reader *reader, const config_setting_t *group,
+                                 const char *option, const char *const *known)
+{
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
+        const char *const *name = known;
+
+        while (*name != NULL && strcmp(*name, config_setting_name(member)) != 0)
+            name++;
+        if (*name == NULL)
+            config_mistake(reader, member, option, "\"%s\" is not a member of its elements",
+                           config_setting_name(member));
+    }
+}
+
+static bool config_address_valid(const char *address)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+
+    if (strncmp(address, "unix:", 5) == 0)
+        return address[5] != '\0' &&
+               strlen(address + 5) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+    return inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1;
+}
+
+static void config_read_listener(struct config_reader *reader, const config_setting_t *group,
+                                 struct config_listener *listener)
+{
+    static const char *const known[] = {"address", "port", "admin", NULL};
+    const char *address = NULL;
+    int port = -1, admin = 0;
+
+    config_check_members(reader, group, "listeners", known);
+    config_setting_lookup_string(group, "address", &address);
+    config_setting_lookup_int(group, "port", &port);
+    config_setting_lookup_bool(group, "admin", &admin);
+    if (address == NULL || !config_address_valid(address)) {
+        config_mistake(reader, group, "listeners",
+                       "address must be an IP address (\"0.0.0.0\", \"::\") or \"unix:/a/path\"");
+        address = "";
+    } else if (strncmp(address, "unix:", 5) != 0 && (port < 0 || port > 65535)) {
+        config_mistake(reader, group, "listeners", "port must be a number from 0 to 65535");
+    }
+    listener->address = config_strdup(address);
+    listener->port = port;
+    listener->admin = admin != 0;
+}
+
+static void config_read_listeners(struct config_reader *reader, const config_setting_t *root)
+{
+    const config_setting_t *list = config_setting_get_member(root, "listeners");
+    int length = config_list_length(reader, list, "listeners");
+    struct config *config = reader->config;
+
+    config->listeners = config_calloc((size_t)length + 2, sizeof(struct config_listener));
+    for (int i = 0; i < length; i++) {
+        const config_setting_t *element = config_setting_get_elem(list, (unsigned)i);
+
+        if (config_setting_is_group(element))
+            config_read_listener(reader, element, &config->listeners[config->listener_count++]);
+        else
+            config_mistake(reader, element, "listeners",
+                           "each element is a group: { address = \"0.0.0.0\"; port = 8080; }");
+    }
+    if (list != NULL) {
+        if (length == 0)
+            config_mistake(reader, list, "listeners", "at least one listener is needed");
+        return;
+    }
+    config->listeners[0] = (struct config_listener){config_strdup("0.0.0.0"), 8080, false};
+    config->listeners[1] = (struct config_listener){config_strdup("127.0.0.1"), 8081, true};
+    config->listener_count = 2;
+}
+
+static void config_read_rooms(struct config_reader *reader, const config_setting_t *root)
+{
+    static const char *const known[] = {"pattern", "policy", NULL};
+    const config_setting_t *list = config_setting_get_member(root, "rooms");
+    int length = config_list_length(reader, list, "rooms");
+    struct config *config = reader->config;
+
+    config->room_rules = config_calloc((size_t)length, sizeof(struct config_room_rule));
+    for (int i = 0; i < length; i++) {
+        const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+        struct config_room_rule *rule = &config->room_rules[config->room_rule_count];
+        const char *pattern = NULL, *policy = "";
+
+        if (!config_setting_is_group(group) ||
+            !config_setting_lookup_string(group, "pattern", &pattern)) {
+            config_mistake(reader, group, "rooms",
+                           "each element is a group: { pattern = \"a.*\"; policy = \"skip\"; }");
+            continue;
+        }
+        config_check_members(reader, group, "rooms", known);
+        config_setting_lookup_string(group, "policy", &policy);
+        if (!config_parse_policy(policy, &rule->policy)) {
+            config_mistake(reader, group, "rooms",
+                           "policy must be one of skip, disconnect and conflate");
+            continue;
+        }
+        rule->pattern = config_strdup(pattern);
+        config->room_rule_count++;
+    }
+}
+
+static void config_read_namespaces(struct config_reader *reader, const config_setting_t *root)
+{
+    struct config *config = reader->config;
+    const config_setting_t *list = config_setting_get_member(root, "namespaces");
+
+    if (list == NULL) {
+        config->namespaces = config_calloc(1, sizeof(char *));
+        config->namespaces[0] = config_strdup("/");
+        config->namespace_count = 1;
+        return;
+    }
+    config_read_strings(reader, root, "namespaces", &config->namespaces,
+                        &config->namespace_count);
+    for (size_t i = 0; i < config->namespace_count; i++)
+        if (config->namespaces[i][0] != '/' || strchr(config->namespaces[i], ',') != NULL)
+            config_mistake(reader, list, "namespaces",
+                           "\"%s\": a name begins with / and has no comma",
+                           config->namespaces[i]);
+    if (config->namespace_count == 0)
+        config_mistake(reader, list, "namespaces", "at least one is needed, usually \"/\"");
+}
+
+void config_lists_read(struct config_reader *reader, const config_setting_t *root)
+{
+    config_read_listeners(reader, root);
+    config_read_strings(reader, root, "publish_keys", &reader->config->publish_keys,
+                        &reader->config->publish_key_count);
+    config_read_namespaces(reader, root);
+    config_read_rooms(reader, root);
+}
+
+static void config_free_strings(char **strings, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+void config_lists_free(struct config *config)
+{
+    for (size_t i = 0; i < config->listener_count; i++)
+        free(config->listeners[i].address);
+    free(config->listeners);
+    for (size_t i = 0; i < config->room_rule_count; i++)
+        free(config->room_rules[i].pattern);
+    free(config->room_rules);
+    config_free_strings(config->publish_keys, config->publish_key_count);
+    config_free_strings(config->namespaces, config->namespace_count);
+}

@@ -1,0 +1,37 @@
+/*
+ * config_priv.h - between config.c and config_lists.c: the state of one read.
+ *
+ * Lives on the stack of config_load; main thread alone.
+ */
+#ifndef STENTORD_CONFIG_PRIV_H
+#define STENTORD_CONFIG_PRIV_H
+
+#include <libconfig.h>
+
+#include "config.h"
+
+struct config_reader {
+    const char *path;
+    struct config *config;
+    unsigned mistakes;
+};
+
+/* Reports a mistake at `setting` (NULL: at no particular line). */
+void config_mistake(struct config_reader *reader, const config_setting_t *setting,
+                    const char *option, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* A copy; ends the process when memory is out, which at start is the clear answer. */
+char *config_strdup(const char *text);
+void *config_calloc(size_t count, size_t size);
+
+/* Is it the name of a list option? */
+bool config_lists_known(const char *name);
+
+/* Reads listeners, publish_keys, namespaces and rooms, with their defaults. */
+void config_lists_read(struct config_reader *reader, const config_setting_t *root);
+void config_lists_free(struct config *config);
+
+/* skip, disconnect or conflate; false for any other text. */
+bool config_parse_policy(const char *text, enum slow_policy *policy) MUST_CHECK;
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * conflation.h - of the messages with one key, which is the newest?
+ *
+ * Belongs to a room whose policy is conflate, and so to that room's thread. Besides answering the
+ * question it keeps the newest message of each key when the journal's window leaves it behind
+ * ("retained"), so that a client that comes late or back still gets the current state. At most
+ * CONFLATION_MAX_KEYS messages and `max_bytes` are retained; the oldest make room.
+ */
+#ifndef STENTORD_CONFLATION_H
+#define STENTORD_CONFLATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "message.h"
+
+enum { CONFLATION_MAX_KEYS = 1000 };
+
+struct conflation_entry {
+    TAILQ_ENTRY(conflation_entry) link; /* while retained: in the order of seq */
+    struct message *message;            /* the newest with its key; a reference while retained */
+    bool retained;
+};
+
+struct conflation {
+    void *keys; /* of tsearch(3): entries by their message's key */
+    TAILQ_HEAD(conflation_list, conflation_entry) retained;
+    unsigned retained_count;
+    size_t retained_bytes;
+    size_t max_bytes;
+};
+
+void conflation_init(struct conflation *conflation, size_t max_bytes);
+void conflation_destroy(struct conflation *conflation);
+
+/* A message of the room enters the window. */
+void conflation_append(struct conflation *conflation, struct message *message);
+
+/* A message of the room leaves the window. Returns the seq up to which a client that has not yet
+ * got it now misses something (this message's or an evicted one's), or 0 when nothing is lost. */
+uint64_t conflation_trim(struct conflation *conflation, struct message *message);
+
+/* Is there a newer message with the same key? */
+bool conflation_superseded(const struct conflation *conflation, const struct message *message);
+
+/* The first retained message after `seq`; NULL when there is none. */
+struct conflation_entry *conflation_first_after(const struct conflation *conflation, uint64_t seq);
+
+static inline bool conflation_empty(const struct conflation *conflation)
+{
+    return conflation->keys == NULL;
+}
+
+#endif

@@ -1,0 +1,307 @@
+#include "conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io_thread.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/log.h"
+#include "stentor/base/obj.h"
+
+enum {
+    CONN_LINGER_MS = 2000,         /* how long a finishing connection waits for the peer */
+    CONN_PAUSE_BYTES = 65536,      /* a peer that does not read its answers is not read from */
+    CONN_FLUSH_IOV = 64,
+};
+
+static void conn_on_event(evutil_socket_t fd, short events, void *arg);
+
+/* What should be waited for now? */
+static short conn_wanted_events(const struct conn *conn)
+{
+    short events = 0;
+    bool paused = conn->reading_stopped && conn->phase == CONN_OPEN;
+    bool flooded = conn->out != NULL && conn->out->bytes > CONN_PAUSE_BYTES;
+
+    if (!conn->eof && !paused && !flooded)
+        events |= EV_READ;
+    if (conn->out != NULL)
+        events |= EV_WRITE;
+    return events;
+}
+
+static void conn_update_events(struct conn *conn)
+{
+    short events = conn_wanted_events(conn);
+
+    if (conn->phase == CONN_DEAD || events == conn->events)
+        return;
+    if (conn->events != 0)
+        event_del(&conn->event);
+    conn->events = events;
+    if (events == 0)
+        return;
+    event_assign(&conn->event, conn->thread->stage.base, conn->fd, (short)(events | EV_PERSIST),
+                 conn_on_event, conn);
+    if (event_add(&conn->event, NULL) < 0) {
+        conn->events = 0;
+        conn_close(conn, CLOSE_NO_MEMORY);
+    }
+}
+
+struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
+                      const struct conn_protocol *protocol)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+
+    OWNER_ASSERT(&thread->stage.owner);
+    io_thread_count_conn(thread, 1);
+    if (conn == NULL) {
+        close(fd);
+        io_thread_count_conn(thread, -1);
+        return NULL;
+    }
+    OBJ_INIT(conn, CONN_MAGIC);
+    conn->fd = fd;
+    conn->thread = thread;
+    conn->peer = *peer;
+    conn->admin = admin;
+    conn->protocol = protocol;
+    TAILQ_INSERT_TAIL(&thread->conns, conn, link);
+    conn_update_events(conn);
+    return conn;
+}
+
+const char *conn_peer_text(const struct conn *conn, char *text)
+{
+    char address[INET6_ADDRSTRLEN];
+
+    if (conn->peer.family == AF_UNIX)
+        return strcpy(text, "unix");
+    inet_ntop(conn->peer.family, conn->peer.address, address, sizeof(address));
+    snprintf(text, CONN_PEER_TEXT, conn->peer.family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
+             conn->peer.port);
+    return text;
+}
+
+static void conn_log_close(const struct conn *conn, enum close_reason reason)
+{
+    char peer[CONN_PEER_TEXT];
+
+    if (close_reason_is_error(reason))
+        log_info("conn", "%s closed: %s", conn_peer_text(conn, peer), close_reason_text(reason));
+}
+
+void conn_close(struct conn *conn, enum close_reason reason)
+{
+    struct io_thread *thread = conn->thread;
+
+    OBJ_CHECK(conn, CONN_MAGIC);
+    OWNER_ASSERT(&thread->stage.owner);
+    if (conn->phase == CONN_DEAD)
+        return;
+    conn->phase = CONN_DEAD;
+    if (conn->events != 0)
+        event_del(&conn->event);
+    wheel_cancel(&thread->wheel, &conn->timer);
+    close(conn->fd);
+    outq_free(&conn->out);
+    stats_add(&thread->stats.closes[reason], 1);
+    conn_log_close(conn, reason);
+    io_thread_count_conn(thread, -1);
+    TAILQ_REMOVE(&thread->conns, conn, link);
+    io_thread_bury(thread, conn);
+    conn->protocol->on_close(conn);
+}
+
+void conn_reap(struct conn_list *dead)
+{
+    struct conn *conn;
+
+    while ((conn = TAILQ_FIRST(dead)) != NULL) {
+        OBJ_CHECK(conn, CONN_MAGIC);
+        TAILQ_REMOVE(dead, conn, link);
+        conn->protocol->on_free(conn);
+        OBJ_CLEAR(conn);
+        free(conn);
+    }
+}
+
+/* Nothing is left to be sent: says so to the peer, and waits for its answer to that. */
+static void conn_shut_down(struct conn *conn)
+{
+    if (shutdown(conn->fd, SHUT_WR) < 0 || conn->eof)
+        conn_close(conn, conn->finish_reason);
+}
+
+void conn_finish(struct conn *conn, enum close_reason reason)
+{
+    OBJ_CHECK(conn, CONN_MAGIC);
+    if (conn->phase != CONN_OPEN)
+        return;
+    conn->phase = CONN_FINISHING;
+    conn->finish_reason = (uint8_t)reason;
+    conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
+    if (conn->out == NULL)
+        conn_shut_down(conn);
+    conn_update_events(conn);
+}
+
+static ssize_t conn_write_failed(struct conn *conn)
+{
+    if (errno == EAGAIN || errno == EINTR)
+        return 0;
+    conn_close(conn, errno == ECONNRESET || errno == EPIPE ? CLOSE_RESET : CLOSE_WRITE_ERROR);
+    return -1;
+}
+
+ssize_t conn_write(struct conn *conn, const void *data, size_t len)
+{
+    ssize_t n = send(conn->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    return LIKELY(n >= 0) ? n : conn_write_failed(conn);
+}
+
+ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    ssize_t n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    return LIKELY(n >= 0) ? n : conn_write_failed(conn);
+}
+
+void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset)
+{
+    if (!outq_append(&conn->out, buf, offset)) {
+        conn_close(conn, CLOSE_NO_MEMORY);
+        return;
+    }
+    conn_update_events(conn);
+}
+
+void conn_send(struct conn *conn, const void *data, size_t len)
+{
+    const uint8_t *rest = data;
+    struct refbuf *buf;
+    ssize_t n = 0;
+
+    OBJ_CHECK(conn, CONN_MAGIC);
+    OWNER_ASSERT(&conn->thread->stage.owner);
+    if (conn->phase == CONN_DEAD || len == 0)
+        return;
+    if (conn->out == NULL)
+        n = conn_write(conn, data, len);
+    if (n < 0 || (size_t)n == len)
+        return;
+    buf = refbuf_copy(rest + n, len - (size_t)n);
+    if (buf == NULL) {
+        conn_close(conn, CLOSE_NO_MEMORY);
+        return;
+    }
+    conn_hold(conn, buf, 0);
+    refbuf_unref(&buf);
+}
+
+void conn_send_buf(struct conn *conn, struct refbuf *buf)
+{
+    ssize_t n = 0;
+
+    if (conn->phase == CONN_DEAD || buf->len == 0)
+        return;
+    if (conn->out == NULL)
+        n = conn_write(conn, buf->data, buf->len);
+    if (n >= 0 && (size_t)n < buf->len)
+        conn_hold(conn, buf, (size_t)n);
+}
+
+void conn_stop_reading(struct conn *conn, bool stop)
+{
+    conn->reading_stopped = stop;
+    conn_update_events(conn);
+}
+
+static void conn_flush(struct conn *conn)
+{
+    struct iovec iov[CONN_FLUSH_IOV];
+
+    while (conn->out != NULL) {
+        ssize_t n = conn_writev(conn, iov, outq_peek(conn->out, iov, CONN_FLUSH_IOV));
+
+        if (n < 0)
+            return;
+        if (n == 0)
+            break;
+        outq_consume(&conn->out, (size_t)n);
+    }
+    if (conn->out == NULL && conn->phase == CONN_FINISHING)
+        conn_shut_down(conn);
+    else if (conn->out == NULL)
+        conn->protocol->on_drained(conn);
+    conn_update_events(conn);
+}
+
+static void conn_on_eof(struct conn *conn)
+{
+    conn->eof = true;
+    if (conn->phase == CONN_OPEN)
+        conn->protocol->on_eof(conn);
+    else if (conn->out == NULL)
+        conn_close(conn, conn->finish_reason);
+    conn_update_events(conn);
+}
+
+static void conn_read(struct conn *conn)
+{
+    struct io_thread *thread = conn->thread;
+    ssize_t n = recv(conn->fd, thread->scratch, IO_THREAD_SCRATCH, MSG_DONTWAIT);
+
+    if (n > 0) {
+        if (conn->phase == CONN_OPEN)
+            conn->protocol->on_data(conn, thread->scratch, (size_t)n);
+    } else if (n == 0) {
+        conn_on_eof(conn);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        conn_close(conn, CLOSE_RESET);
+    }
+}
+
+static void conn_on_event(evutil_socket_t fd, short events, void *arg)
+{
+    struct conn *conn;
+
+    (void)fd;
+    OBJ_CAST(conn, arg, CONN_MAGIC);
+    OWNER_ASSERT(&conn->thread->stage.owner);
+    if (events & EV_WRITE)
+        conn_flush(conn);
+    if (events & EV_READ && conn->phase != CONN_DEAD)
+        conn_read(conn);
+}
+
+void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)
+{
+    if (conn->phase != CONN_DEAD)
+        wheel_set(&conn->thread->wheel, &conn->timer, deadline_ms);
+}
+
+void conn_clear_deadline(struct conn *conn)
+{
+    wheel_cancel(&conn->thread->wheel, &conn->timer);
+}
+
+void conn_on_timer(struct wheel_timer *timer, void *thread)
+{
+    struct conn *conn = CONTAINER_OF(timer, struct conn, timer);
+
+    (void)thread;
+    OBJ_CHECK(conn, CONN_MAGIC);
+    if (conn->phase == CONN_OPEN)
+        conn->protocol->on_deadline(conn);
+    else
+        conn_close(conn, CLOSE_LINGER_TIMEOUT);
+}

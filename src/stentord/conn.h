@@ -1,0 +1,137 @@
+/*
+ * conn.h - one TCP (or unix) connection: its socket, its event, its timer, what waits to be sent.
+ *
+ * Owned by one I/O thread. What the bytes mean is up to the connection's protocol, a table of
+ * functions: HTTP at first, WebSocket after an upgrade.
+ *
+ * Lifetime of a connection:
+ *   open       from conn_new; the protocol's functions are called
+ *   finishing  conn_finish: what waits is still sent, then our side is shut; what arrives is thrown
+ *              away until the peer shuts its own side
+ *   dead       conn_close, from anywhere: descriptor closed, no event, protocol's on_close called;
+ *              on the thread's dead list
+ *   freed      conn_reap, at the end of the tick: no callback sees freed memory
+ */
+#ifndef STENTORD_CONN_H
+#define STENTORD_CONN_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "outq.h"
+#include "stats.h"
+#include "stentor/base/wheel.h"
+
+struct conn;
+struct io_thread;
+
+struct conn_protocol {
+    const char *name;
+    /* Bytes came; `data` may be changed in place, and is valid during the call. */
+    void (*on_data)(struct conn *conn, uint8_t *data, size_t len);
+    /* The peer shut its side. */
+    void (*on_eof)(struct conn *conn);
+    /* Everything that waited has been sent. */
+    void (*on_drained)(struct conn *conn);
+    /* The deadline that was set with conn_set_deadline has come. */
+    void (*on_deadline)(struct conn *conn);
+    /* The server stops: say so, and finish. */
+    void (*on_goodbye)(struct conn *conn);
+    /* The connection is dead: let go of it, free nothing. */
+    void (*on_close)(struct conn *conn);
+    /* Free the protocol's state, conn->state. */
+    void (*on_free)(struct conn *conn);
+};
+
+enum conn_phase { CONN_OPEN, CONN_FINISHING, CONN_DEAD };
+
+/* A peer's address in 20 bytes. */
+struct conn_peer {
+    uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
+    uint16_t port;
+    uint8_t address[16];
+};
+
+struct conn {
+    unsigned magic;
+    int fd;
+    struct outq *out; /* NULL: nothing waits */
+    const struct conn_protocol *protocol;
+    void *state; /* of the protocol */
+    struct io_thread *thread;
+    uint8_t phase; /* enum conn_phase */
+    uint8_t finish_reason;
+    bool admin; /* came in by an admin listener */
+    bool reading_stopped; /* by the protocol */
+    bool eof;
+    short events; /* that are being waited for */
+    struct conn_peer peer;
+    struct wheel_timer timer;
+    TAILQ_ENTRY(conn) link; /* in the thread's list of connections, or of the dead */
+    struct event event;
+};
+
+#define CONN_MAGIC 0x636f6e6eu
+
+TAILQ_HEAD(conn_list, conn);
+
+enum { CONN_PEER_TEXT = 64 };
+
+/* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
+struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
+                      const struct conn_protocol *protocol) MUST_CHECK;
+
+/* Ends the connection now. Does nothing to a dead one. */
+void conn_close(struct conn *conn, enum close_reason reason);
+
+/* Ends the connection in good order: what waits is sent, our side shut, the peer's side awaited. */
+void conn_finish(struct conn *conn, enum close_reason reason);
+
+/* Frees the dead. At the end of a tick. */
+void conn_reap(struct conn_list *dead);
+
+static inline bool conn_is_open(const struct conn *conn)
+{
+    return conn->phase == CONN_OPEN;
+}
+
+/* Does something wait to be sent? */
+static inline bool conn_pending(const struct conn *conn)
+{
+    return conn->out != NULL;
+}
+
+/* Writes at once, without queueing; only while nothing is pending. Returns what the socket took,
+ * which may be 0; or -1, and the connection is dead. */
+ssize_t conn_write(struct conn *conn, const void *data, size_t len) MUST_CHECK;
+ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count) MUST_CHECK;
+
+/* Queues what lies behind `offset` in `buf` and waits until the socket takes it. */
+void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset);
+
+/* Sends bytes for this client alone; copies what the socket does not take. */
+void conn_send(struct conn *conn, const void *data, size_t len);
+
+/* The same with shared bytes, of which a reference is kept instead of a copy. */
+void conn_send_buf(struct conn *conn, struct refbuf *buf);
+
+/* Stops or resumes reading; a peer that sends more is held back by TCP. */
+void conn_stop_reading(struct conn *conn, bool stop);
+
+/* Sets or moves the one deadline of the connection, in milliseconds of the monotonic clock. */
+void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
+void conn_clear_deadline(struct conn *conn);
+
+/* Hands a deadline that has come to its connection: the wheel's callback. */
+void conn_on_timer(struct wheel_timer *timer, void *thread);
+
+/* The address for logs, to a CONN_PEER_TEXT buffer, which is returned. */
+const char *conn_peer_text(const struct conn *conn, char *text);
+
+#endif

@@ -1,0 +1,347 @@
+#include "delivery.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "catch_up.h"
+#include "conn.h"
+#include "publish.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/obj.h"
+
+enum {
+    DELIVERY_SLICE_US = 2000, /* nothing else on the thread waits longer than about this */
+    DELIVERY_CHUNK = 32,      /* members between two looks at the clock, and at other rooms */
+};
+
+static void delivery_on_slice(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    delivery_run(arg);
+}
+
+/* A message without rooms has one target: everyone, whose room has an empty name. */
+static size_t delivery_target_count(const struct message *message)
+{
+    return message->room_count > 0 ? message->room_count : 1;
+}
+
+static struct span delivery_target(const struct message *message, size_t i)
+{
+    return message->room_count > 0 ? message->rooms[i] : (struct span){"", 0};
+}
+
+/* The journal gives up its oldest message. */
+static void delivery_drop(void *item, uint64_t seq, void *arg)
+{
+    struct delivery *delivery = arg;
+    struct message *message = item;
+
+    ENSURE(message->seq == seq);
+    for (size_t i = 0; i < delivery_target_count(message); i++) {
+        struct span name = delivery_target(message, i);
+        struct room *room = room_find(&delivery->rooms, message->namespace, name.ptr, name.len);
+        if (room == NULL)
+            continue;
+        room_chain_trim(room, message);
+        room_release(&delivery->rooms, room);
+    }
+    message_unref(&message);
+}
+
+bool delivery_init(struct delivery *delivery, const struct owner *owner,
+                   const struct config *config, struct stats *stats, unsigned io_thread,
+                   atomic_uint *dialect_users, struct event_base *base, uint64_t head)
+{
+    const struct journal_limits limits = {
+        .count = (size_t)config->journal_messages,
+        .bytes = (size_t)config->journal_bytes,
+        .age_ms = (uint64_t)config->journal_age * 1000,
+    };
+
+    *delivery = (struct delivery){
+        .owner = owner,
+        .config = config,
+        .stats = stats,
+        .io_thread = io_thread,
+        .dialect_users = dialect_users,
+    };
+    TAILQ_INIT(&delivery->fanouts);
+    TAILQ_INIT(&delivery->owed);
+    TAILQ_INIT(&delivery->blocked);
+    encoder_init(&delivery->encoder, config, stats);
+    journal_init(&delivery->journal, &limits, head, delivery_drop, delivery);
+    evtimer_assign(&delivery->slice, base, delivery_on_slice, delivery);
+    return room_table_init(&delivery->rooms, config, stats, head);
+}
+
+void delivery_destroy(struct delivery *delivery)
+{
+    struct room *room;
+
+    while ((room = TAILQ_FIRST(&delivery->fanouts)) != NULL) {
+        TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
+        room->fanout.active = false;
+    }
+    event_del(&delivery->slice);
+    journal_destroy(&delivery->journal);
+    room_table_destroy(&delivery->rooms);
+    encoder_destroy(&delivery->encoder);
+    free(delivery->sources);
+}
+
+void delivery_dialect_join(struct delivery *delivery, enum dialect dialect)
+{
+    atomic_fetch_add_explicit(&delivery->dialect_users[dialect], 1, memory_order_relaxed);
+}
+
+void delivery_dialect_leave(struct delivery *delivery, enum dialect dialect)
+{
+    atomic_fetch_sub_explicit(&delivery->dialect_users[dialect], 1, memory_order_relaxed);
+}
+
+static struct session_list *delivery_list(struct delivery *delivery, enum session_lag lag)
+{
+    switch (lag) {
+    case SESSION_OWED:
+        return &delivery->owed;
+    case SESSION_BLOCKED:
+        return &delivery->blocked;
+    case SESSION_CURRENT:
+    case SESSION_GONE:
+        break;
+    }
+    return NULL;
+}
+
+void delivery_set_lag(struct delivery *delivery, struct session *session, enum session_lag lag)
+{
+    struct session_list *from = delivery_list(delivery, session->lag);
+    struct session_list *to = delivery_list(delivery, lag);
+
+    if (session->lag == lag)
+        return;
+    if (from != NULL)
+        TAILQ_REMOVE(from, session, link);
+    if (to != NULL)
+        TAILQ_INSERT_TAIL(to, session, link);
+    if (lag == SESSION_BLOCKED)
+        stats_add(&delivery->stats->blocked, 1);
+    session->lag = (uint8_t)lag;
+}
+
+static void delivery_schedule(struct delivery *delivery)
+{
+    static const struct timeval now = {0, 0};
+
+    if (!evtimer_pending(&delivery->slice, NULL))
+        evtimer_add(&delivery->slice, &now);
+}
+
+void delivery_member_moved(struct delivery *delivery, struct room *room, struct session *moved)
+{
+    if (!room->fanout.active || moved->lag != SESSION_CURRENT ||
+        moved->cursor >= room->fanout.last)
+        return;
+    delivery_set_lag(delivery, moved, SESSION_OWED);
+    delivery_schedule(delivery);
+}
+
+/* Where the next fan-out begins: a step of the golden ratio round the members from the last. */
+static uint32_t delivery_rotate(struct delivery *delivery, uint32_t count)
+{
+    delivery->rotation += UINT32_C(2654435769);
+    return (uint32_t)((uint64_t)delivery->rotation * count >> 32);
+}
+
+static void delivery_start_fanout(struct delivery *delivery, struct room *room, uint64_t seq)
+{
+    if (room->member_count == 0)
+        return;
+    if (!room->fanout.active) {
+        room->fanout.active = true;
+        room->fanout.first = seq;
+        room->fanout.pos = delivery_rotate(delivery, room->member_count);
+        TAILQ_INSERT_TAIL(&delivery->fanouts, room, fanout.link);
+        delivery->fanout_count++;
+        stats_add(&delivery->stats->fanouts, 1);
+    }
+    room->fanout.last = seq;
+    room->fanout.remaining = room->member_count;
+}
+
+static void delivery_end_fanout(struct delivery *delivery, struct room *room)
+{
+    TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
+    delivery->fanout_count--;
+    room->fanout.active = false;
+    room_release(&delivery->rooms, room);
+}
+
+/* All threads hold the same window; one of them counts it. */
+static void delivery_count_journal(struct delivery *delivery)
+{
+    if (delivery->io_thread != 0)
+        return;
+    stats_set(&delivery->stats->journal_messages, journal_count(&delivery->journal));
+    stats_set(&delivery->stats->journal_bytes, delivery->journal.bytes);
+}
+
+unsigned delivery_accept(struct delivery *delivery, struct message *message, uint64_t now_ms)
+{
+    unsigned clients = 0;
+
+    OWNER_ASSERT(delivery->owner);
+    OBJ_CHECK(message, MESSAGE_MAGIC);
+    ENSURE(message->seq == journal_head(&delivery->journal) + 1);
+    journal_append(&delivery->journal, message, message->cost, now_ms);
+    delivery_count_journal(delivery);
+    for (size_t i = 0; i < delivery_target_count(message); i++) {
+        struct span name = delivery_target(message, i);
+        struct room *room = room_intern(&delivery->rooms, message->namespace, name.ptr, name.len);
+
+        /* A room that was named twice has it already. */
+        if (room == NULL || room_chain_last(room) == message->seq ||
+            !room_chain_append(room, message))
+            continue;
+        clients += room->member_count;
+        delivery_start_fanout(delivery, room, message->seq);
+    }
+    return clients;
+}
+
+void delivery_catch_up(struct delivery *delivery, struct session *session)
+{
+    uint64_t before = session->cursor;
+
+    OWNER_ASSERT(delivery->owner);
+    switch (catch_up_session(delivery, session)) {
+    case CATCH_UP_CURRENT:
+        delivery_set_lag(delivery, session, SESSION_CURRENT);
+        break;
+    case CATCH_UP_BLOCKED:
+        if (session->lag != SESSION_GONE)
+            delivery_set_lag(delivery, session, SESSION_BLOCKED);
+        break;
+    case CATCH_UP_MORE: /* to the end of the list, so that others have their turn */
+        delivery_set_lag(delivery, session, SESSION_CURRENT);
+        delivery_set_lag(delivery, session, SESSION_OWED);
+        delivery_schedule(delivery);
+        break;
+    }
+    assert(session->cursor >= before);
+    (void)before;
+}
+
+void delivery_drained(struct delivery *delivery, struct session *session)
+{
+    if (session->lag == SESSION_BLOCKED)
+        delivery_catch_up(delivery, session);
+}
+
+/* The one message that the room's fan-out is for, if that is all that anybody can be due. */
+static struct message *delivery_single(const struct delivery *delivery, const struct room *room)
+{
+    struct message *message;
+
+    if (delivery->fanout_count != 1 || room->fanout.first != room->fanout.last)
+        return NULL;
+    message = journal_get(&delivery->journal, room->fanout.last);
+    return message != NULL && message->except_count == 0 ? message : NULL;
+}
+
+static void delivery_visit(struct delivery *delivery, struct room *room, struct session *session,
+                           struct message *single)
+{
+    /* Who is owed or blocked is caught up in another way; who is ahead has been reached. */
+    if (session->lag != SESSION_CURRENT || session->cursor >= room->fanout.last)
+        return;
+    if (LIKELY(single != NULL) && LIKELY(!conn_pending(session->conn))) {
+        if (UNLIKELY(!catch_up_single(delivery, session, single,
+                                      journal_head(&delivery->journal))) &&
+            session->lag != SESSION_GONE)
+            delivery_set_lag(delivery, session, SESSION_BLOCKED);
+        return;
+    }
+    delivery_catch_up(delivery, session);
+}
+
+/* Brings the sessions that come next into the cache while the present one is in the kernel. */
+static void delivery_prefetch(const struct room *room)
+{
+    uint32_t ahead = room->fanout.pos + 2;
+
+    if (ahead + 2 < room->member_count) {
+        __builtin_prefetch(room->members[ahead + 2]);
+        __builtin_prefetch(room->members[ahead]->conn);
+    }
+}
+
+/* Visits a chunk of the room's members; true when the fan-out has reached all. */
+static bool delivery_run_chunk(struct delivery *delivery, struct room *room)
+{
+    struct room_fanout *fanout = &room->fanout;
+    struct message *single = delivery_single(delivery, room);
+
+    /* A visit may close sessions, so counts and positions are read anew each time. */
+    for (int i = 0; i < DELIVERY_CHUNK && fanout->remaining > 0; i++) {
+        struct session *session;
+
+        if (fanout->pos >= room->member_count)
+            fanout->pos = 0;
+        delivery_prefetch(room);
+        session = room->members[fanout->pos++];
+        fanout->remaining--;
+        delivery_visit(delivery, room, session, single);
+    }
+    return fanout->remaining == 0;
+}
+
+static void delivery_run_fanout(struct delivery *delivery)
+{
+    struct room *room = TAILQ_FIRST(&delivery->fanouts);
+
+    if (delivery_run_chunk(delivery, room)) {
+        delivery_end_fanout(delivery, room);
+    } else if (TAILQ_NEXT(room, fanout.link) != NULL) {
+        /* Rooms take turns, so that a small one does not wait for a large one. */
+        TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
+        TAILQ_INSERT_TAIL(&delivery->fanouts, room, fanout.link);
+    }
+}
+
+void delivery_run(struct delivery *delivery)
+{
+    uint64_t end = clock_ns() + DELIVERY_SLICE_US * 1000;
+    struct session *session;
+
+    OWNER_ASSERT(delivery->owner);
+    if (TAILQ_EMPTY(&delivery->fanouts) && TAILQ_EMPTY(&delivery->owed))
+        return;
+    stats_add(&delivery->stats->slices, 1);
+    do {
+        session = TAILQ_FIRST(&delivery->owed);
+        if (session != NULL)
+            delivery_catch_up(delivery, session);
+        if (!TAILQ_EMPTY(&delivery->fanouts))
+            delivery_run_fanout(delivery);
+        else if (TAILQ_EMPTY(&delivery->owed))
+            return;
+    } while (clock_ns() < end);
+    delivery_schedule(delivery);
+}
+
+void delivery_expire(struct delivery *delivery, uint64_t now_ms)
+{
+    struct session *session, *next;
+
+    OWNER_ASSERT(delivery->owner);
+    journal_expire(&delivery->journal, now_ms);
+    delivery_count_journal(delivery);
+    for (session = TAILQ_FIRST(&delivery->blocked); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, link);
+        if (catch_up_too_slow(session))
+            session->ops->too_slow(session);
+    }
+}

@@ -1,0 +1,63 @@
+#include "echo_client.h"
+
+#include "io_thread.h"
+#include "ws_handshake.h"
+
+static const uint8_t echo_ping[] = {0x80 | WS_PING, 0};
+
+static int echo_on_message(struct ws_conn *ws, enum ws_opcode opcode, const uint8_t *payload,
+                           size_t len)
+{
+    ws_conn_send(ws, opcode, payload, len);
+    return 0;
+}
+
+static void echo_on_drained(struct ws_conn *ws)
+{
+    (void)ws;
+}
+
+static void echo_on_close(struct ws_conn *ws)
+{
+    stats_sub(&ws->conn->thread->stats.clients_echo, 1);
+}
+
+static void echo_on_free(struct ws_conn *ws)
+{
+    (void)ws;
+}
+
+static const struct ws_app echo_app = {
+    .name = "echo",
+    .ping = echo_ping,
+    .ping_len = sizeof(echo_ping),
+    .on_message = echo_on_message,
+    .on_drained = echo_on_drained,
+    .on_close = echo_on_close,
+    .on_free = echo_on_free,
+};
+
+static bool echo_on_head(struct http_conn *http)
+{
+    struct io_thread *thread = http->conn->thread;
+
+    if (!thread->config->echo) {
+        http_conn_error(http, 404, NULL, "not_found", "the echo endpoint is off (option echo)");
+        return false;
+    }
+    if (!ws_handshake_check(http))
+        return false;
+    struct ws_conn *ws = ws_handshake_accept(http, &echo_app, NULL);
+    if (ws != NULL) {
+        stats_add(&thread->stats.clients_echo, 1);
+        ws_conn_start(ws);
+    }
+    return false;
+}
+
+const struct endpoint echo_endpoint = {
+    .path = "/echo",
+    .methods = 1u << HTTP_GET,
+    .allow = "GET",
+    .on_head = echo_on_head,
+};

@@ -1,0 +1,182 @@
+#include "envelope.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "stentor/base/utf8.h"
+#include "stentor/wire/socket_io.h"
+
+/* One envelope while it is being read. */
+struct envelope {
+    const struct envelope_context *context;
+    struct publication publication;
+    struct span rooms[MESSAGE_MAX_ROOMS];
+    struct span except[MESSAGE_MAX_ROOMS];
+    char *error;
+};
+
+static bool envelope_fail(struct envelope *envelope, const char *text)
+{
+    snprintf(envelope->error, ENVELOPE_ERROR, "%s", text);
+    return false;
+}
+
+static const char *envelope_check_name(struct span name, const char *what)
+{
+    if (name.len == 0 || name.len > MESSAGE_MAX_NAME)
+        return what;
+    if (memchr(name.ptr, '\0', name.len) != NULL || !utf8_valid(name.ptr, name.len))
+        return what;
+    return NULL;
+}
+
+const char *envelope_check_room(struct span name)
+{
+    if (name.len == 1 && name.ptr[0] == '*')
+        return "\"*\" is no room: leave the room out to reach everyone";
+    return envelope_check_name(name, "a room's name must be a text of 1 to 256 bytes");
+}
+
+const char *envelope_check_event(struct span name)
+{
+    if (socket_io_event_reserved(name.ptr, name.len))
+        return "Socket.IO clients reserve this event's name; choose another";
+    return envelope_check_name(name, "\"event\" must be a text of 1 to 256 bytes");
+}
+
+static struct span envelope_string(const json_t *value)
+{
+    return (struct span){json_string_value(value), json_string_length(value)};
+}
+
+/* Reads one room, or a list of them. */
+static bool envelope_read_rooms(struct envelope *envelope, const json_t *value, struct span *rooms,
+                                size_t *count)
+{
+    size_t size = json_is_array(value) ? json_array_size(value) : 1;
+
+    if (size > MESSAGE_MAX_ROOMS)
+        return envelope_fail(envelope, "one message can name at most 256 rooms");
+    for (size_t i = 0; i < size; i++) {
+        const json_t *name = json_is_array(value) ? json_array_get(value, i) : value;
+        const char *wrong = envelope_check_room(envelope_string(name));
+
+        if (wrong != NULL)
+            return envelope_fail(envelope, wrong);
+        rooms[(*count)++] = envelope_string(name);
+    }
+    return true;
+}
+
+static bool envelope_read_namespace(struct envelope *envelope, const json_t *value)
+{
+    const struct envelope_context *context = envelope->context;
+    struct span name = envelope_string(value);
+    int namespace =
+        name.ptr != NULL ? config_find_namespace(context->config, name.ptr, name.len) : -1;
+
+    if (namespace < 0)
+        return envelope_fail(envelope, "there is no such namespace (option namespaces)");
+    if (context->fixed_namespace && namespace != context->namespace)
+        return envelope_fail(envelope, "you can publish to your own namespace only");
+    envelope->publication.namespace = namespace;
+    return true;
+}
+
+static bool envelope_read_member(struct envelope *envelope, const char *name, const json_t *value)
+{
+    struct publication *publication = &envelope->publication;
+
+    if (strcmp(name, "namespace") == 0)
+        return envelope_read_namespace(envelope, value);
+    if (strcmp(name, "room") == 0 || strcmp(name, "rooms") == 0)
+        return json_is_null(value) || envelope_read_rooms(envelope, value, envelope->rooms,
+                                                          &publication->room_count);
+    if (strcmp(name, "except") == 0)
+        return json_is_null(value) || envelope_read_rooms(envelope, value, envelope->except,
+                                                          &publication->except_count);
+    if (strcmp(name, "event") == 0) {
+        publication->event = envelope_string(value);
+        return json_is_string(value) || envelope_fail(envelope, "\"event\" must be a text");
+    }
+    if (strcmp(name, "key") == 0) {
+        publication->key = envelope_string(value);
+        return (json_is_string(value) && publication->key.len <= MESSAGE_MAX_NAME) ||
+               envelope_fail(envelope, "\"key\" must be a text of at most 256 bytes");
+    }
+    if (envelope->context->fixed_namespace &&
+        (strcmp(name, "type") == 0 || strcmp(name, "id") == 0))
+        return true; /* of the native command that the envelope is */
+    if (strcmp(name, "data") == 0)
+        return true; /* taken as text, in envelope_read_args */
+    if (strcmp(name, "args") == 0)
+        return json_is_array(value) || envelope_fail(envelope, "\"args\" must be an array");
+    snprintf(envelope->error, ENVELOPE_ERROR,
+             "\"%.60s\" is not a member of an envelope; see stentor-protocol(7)", name);
+    return false;
+}
+
+/* Takes the arguments as the bytes that the publisher wrote. */
+static bool envelope_read_args(struct envelope *envelope, const json_t *root, struct span text)
+{
+    struct publication *publication = &envelope->publication;
+    struct span args, element;
+    size_t pos = 0;
+
+    if (json_object_find(text, "args", &args)) {
+        if (json_object_find(text, "data", &element))
+            return envelope_fail(envelope, "an envelope has either \"data\" or \"args\"");
+        while (json_array_next(args, &pos, &element))
+            publication->arg_count++;
+        publication->args = json_trim((struct span){args.ptr + 1, args.len - 2});
+        return true;
+    }
+    publication->arg_count = 1;
+    if (json_object_find(text, "data", &publication->args))
+        return true;
+    publication->args = (struct span){"null", 4};
+    return (json_object_get(root, "data") == NULL && json_object_get(root, "args") == NULL) ||
+           envelope_fail(envelope, "write the names \"data\" and \"args\" without escapes");
+}
+
+static bool envelope_read(struct envelope *envelope, json_t *root, struct span text)
+{
+    struct publication *publication = &envelope->publication;
+    const char *name, *wrong;
+    json_t *value;
+
+    if (!json_is_object(root))
+        return envelope_fail(envelope, "an envelope is a JSON object");
+    json_object_foreach(root, name, value)
+        if (!envelope_read_member(envelope, name, value))
+            return false;
+    wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
+                                           : "\"event\" is missing";
+    if (wrong != NULL)
+        return envelope_fail(envelope, wrong);
+    return envelope_read_args(envelope, root, text);
+}
+
+struct message *envelope_parse(const struct envelope_context *context, struct span text,
+                               char error[ENVELOPE_ERROR])
+{
+    struct envelope envelope = {.context = context, .error = error};
+    json_t *root = json_loadb(text.ptr, text.len, json_load_flags(), NULL);
+    struct message *message = NULL;
+
+    envelope.publication = (struct publication){
+        .namespace = context->namespace,
+        .rooms = envelope.rooms,
+        .except = envelope.except,
+        .attachments = context->attachments,
+        .attachment_count = context->attachment_count,
+    };
+    if (envelope_read(&envelope, root, json_trim(text))) {
+        message = message_new(&envelope.publication, context->io_threads);
+        if (message == NULL)
+            envelope_fail(&envelope, "the server has no memory for the message");
+    }
+    json_decref(root);
+    return message;
+}

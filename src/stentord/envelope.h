@@ -1,0 +1,33 @@
+/*
+ * envelope.h - from a publisher's JSON to a message, with every check on the way.
+ *
+ * Used by all who publish: HTTP, native clients, Socket.IO clients. No state; any I/O thread.
+ */
+#ifndef STENTORD_ENVELOPE_H
+#define STENTORD_ENVELOPE_H
+
+#include "config.h"
+#include "message.h"
+
+enum { ENVELOPE_ERROR = 160 };
+
+/* What an envelope leaves open. */
+struct envelope_context {
+    const struct config *config;
+    unsigned io_threads;
+    int namespace; /* used when the envelope names none; the only one if `fixed_namespace` */
+    bool fixed_namespace;
+    struct refbuf *const *attachments; /* for placeholders in the data */
+    size_t attachment_count;
+};
+
+/* The message of one envelope {namespace, room | rooms, except, event, data | args, key}; `text`
+ * has been accepted by json_text_valid. NULL after a mistake: `error` is a sentence. */
+struct message *envelope_parse(const struct envelope_context *context, struct span text,
+                               char error[ENVELOPE_ERROR]) MUST_CHECK;
+
+/* A sentence when that cannot be a room's name, or an event's; NULL when it can. */
+const char *envelope_check_room(struct span name);
+const char *envelope_check_event(struct span name);
+
+#endif

@@ -1,0 +1,392 @@
+#include "http_conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io_thread.h"
+#include "publish.h"
+#include "router.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/obj.h"
+
+static const struct conn_protocol http_protocol;
+
+static const struct config *http_config(const struct http_conn *http)
+{
+    return http->conn->thread->config;
+}
+
+static void http_set_timeout(struct http_conn *http, int seconds)
+{
+    conn_set_deadline(http->conn, clock_ms() + (uint64_t)seconds * 1000);
+}
+
+void http_conn_accept(struct io_thread *thread, const struct accepted_conn *accepted)
+{
+    struct conn *conn =
+        conn_new(thread, accepted->fd, &accepted->peer, accepted->admin, &http_protocol);
+    struct http_conn *http;
+
+    if (conn == NULL)
+        return;
+    http = calloc(1, sizeof(*http));
+    if (http == NULL) {
+        conn_close(conn, CLOSE_NO_MEMORY);
+        return;
+    }
+    OBJ_INIT(http, HTTP_CONN_MAGIC);
+    http->conn = conn;
+    conn->state = http;
+    http_set_timeout(http, thread->config->header_timeout);
+}
+
+static bool http_begin_message(struct http_conn *http)
+{
+    const struct config *config = http_config(http);
+    const struct http_limits limits = {
+        .target = (size_t)config->max_target_size,
+        .head = (size_t)config->max_header_size,
+        .body = (size_t)config->max_header_size, /* endpoints that want a body raise it */
+    };
+
+    http->msg = malloc(sizeof(*http->msg));
+    if (http->msg == NULL)
+        return false;
+    http_message_init(http->msg, HTTP_KIND_REQUEST, &limits);
+    http->answered = false;
+    http->keep_alive = false;
+    http->endpoint = NULL;
+    http_set_timeout(http, config->header_timeout);
+    return true;
+}
+
+static void http_end_message(struct http_conn *http)
+{
+    if (http->msg == NULL)
+        return;
+    http_message_free(http->msg);
+    free(http->msg);
+    http->msg = NULL;
+}
+
+static void http_free(struct http_conn *http)
+{
+    http_end_message(http);
+    strbuf_free(&http->stash);
+    OBJ_CLEAR(http);
+    free(http);
+}
+
+static void http_append_response_head(struct http_conn *http, struct strbuf *out, int status,
+                                      const char *headers, const char *type, size_t len)
+{
+    struct strbuf lines = STRBUF_INIT;
+
+    if (headers != NULL)
+        strbuf_append_str(&lines, headers);
+    strbuf_printf(&lines, "Content-Type: %s\r\n", type);
+    http_append_head(out, status, strbuf_cstr(&lines), len, http->keep_alive);
+    strbuf_free(&lines);
+    if (status >= 400)
+        stats_add(&http->conn->thread->stats.http_errors, 1);
+}
+
+/* The answer has been given to the connection. */
+static void http_answered(struct http_conn *http)
+{
+    http->answered = true;
+    if (!http->keep_alive)
+        conn_finish(http->conn, CLOSE_FINISHED);
+}
+
+/* Without a body for HEAD. */
+static bool http_wants_body(const struct http_conn *http)
+{
+    return http->msg == NULL || !http_method_is(http->msg, HTTP_HEAD);
+}
+
+void http_conn_respond(struct http_conn *http, int status, const char *headers, const char *type,
+                       const void *body, size_t len)
+{
+    struct strbuf out = STRBUF_INIT;
+
+    OBJ_CHECK(http, HTTP_CONN_MAGIC);
+    http_append_response_head(http, &out, status, headers, type, len);
+    if (http_wants_body(http))
+        strbuf_append(&out, body, len);
+    if (out.failed)
+        conn_close(http->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(http->conn, out.data, out.len);
+    strbuf_free(&out);
+    http_answered(http);
+}
+
+void http_conn_respond_buf(struct http_conn *http, int status, const char *headers,
+                           const char *type, struct refbuf *body)
+{
+    struct strbuf out = STRBUF_INIT;
+
+    OBJ_CHECK(http, HTTP_CONN_MAGIC);
+    http_append_response_head(http, &out, status, headers, type, body->len);
+    conn_send(http->conn, out.data, out.len);
+    strbuf_free(&out);
+    if (http_wants_body(http))
+        conn_send_buf(http->conn, body);
+    http_answered(http);
+}
+
+void http_conn_error(struct http_conn *http, int status, const char *headers, const char *error,
+                     const char *message)
+{
+    struct strbuf body = STRBUF_INIT;
+
+    strbuf_append_str(&body, "{\"error\":");
+    json_append_string(&body, error, strlen(error));
+    strbuf_append_str(&body, ",\"message\":");
+    json_append_string(&body, message, strlen(message));
+    strbuf_append_str(&body, "}\n");
+    http_conn_respond(http, status, headers, "application/json", body.data, body.len);
+    strbuf_free(&body);
+}
+
+void http_conn_upgrade(struct http_conn *http, const struct conn_protocol *protocol, void *state)
+{
+    http->conn->protocol = protocol;
+    http->conn->state = state;
+}
+
+/* The short name of a status for programs. */
+static const char *http_error_name(int status)
+{
+    switch (status) {
+    case 413:
+    case 414:
+    case 431:
+        return "too_large";
+    case 503:
+        return "no_memory";
+    case 505:
+        return "version_not_supported";
+    default:
+        return "bad_request";
+    }
+}
+
+static void http_on_failure(struct http_conn *http)
+{
+    http->keep_alive = false;
+    http_conn_error(http, http->msg->status, NULL, http_error_name(http->msg->status),
+                    http->msg->error);
+}
+
+/* The head is complete: decides who answers, and whether the body may come. */
+static void http_on_head(struct http_conn *http)
+{
+    struct http_message *msg = http->msg;
+    struct span expect;
+
+    http->keep_alive = http_keep_alive(msg) && !http->conn->thread->stopping;
+    http_set_timeout(http, http_config(http)->body_timeout);
+    if (!router_find(http))
+        return;
+    if (http->endpoint->on_head != NULL && !http->endpoint->on_head(http))
+        return;
+    http_refuse_upgrade(msg);
+    if (http_content_length(msg) > msg->limits.body) {
+        http_conn_error(http, 413, NULL, "too_large",
+                        "the body is larger than this server allows (max_publish_size)");
+        return;
+    }
+    if (!http_header(msg, "expect", &expect))
+        return;
+    if (http_span_equals(expect, "100-continue"))
+        conn_send(http->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    else
+        http_conn_error(http, 417, NULL, "expectation_failed",
+                        "the only expectation understood is 100-continue");
+}
+
+/* An answer that came before the request was complete leaves a body that nobody reads. */
+static void http_after_head(struct http_conn *http)
+{
+    if (http->answered && http->keep_alive && http_has_body(http->msg)) {
+        http->keep_alive = false;
+        conn_finish(http->conn, CLOSE_FINISHED);
+    }
+}
+
+static void http_on_message(struct http_conn *http)
+{
+    stats_add(&http->conn->thread->stats.http_requests, 1);
+    if (!http->answered)
+        http->endpoint->on_request(http);
+    if (http->pending == NULL) {
+        http_end_message(http);
+        if (conn_is_open(http->conn))
+            http_set_timeout(http, http_config(http)->idle_timeout);
+    }
+}
+
+/* Feeds the parser up to its next stop; returns how much it took. */
+static size_t http_feed(struct http_conn *http, const uint8_t *data, size_t len)
+{
+    size_t used = len;
+
+    if (http->msg == NULL && !http_begin_message(http)) {
+        conn_close(http->conn, CLOSE_NO_MEMORY);
+        return len;
+    }
+    switch (http_message_feed(http->msg, data, len, &used)) {
+    case HTTP_MORE:
+        break;
+    case HTTP_HEAD_DONE:
+        http_on_head(http);
+        if (conn_is_open(http->conn) && http->conn->protocol == &http_protocol)
+            http_after_head(http);
+        break;
+    case HTTP_DONE:
+        http_on_message(http);
+        break;
+    case HTTP_FAILED:
+        http_on_failure(http);
+        break;
+    }
+    return used;
+}
+
+/* Does the parser stand behind the head, from where it moves on even without more bytes? */
+static bool http_stopped_at_head(const struct http_conn *http)
+{
+    return http->msg != NULL && http->pending == NULL && http_message_paused(http->msg);
+}
+
+/* Keeps what cannot be served yet, and stops reading until it can. */
+static void http_stash(struct http_conn *http, const uint8_t *data, size_t len)
+{
+    strbuf_append(&http->stash, data, len);
+    if (http->stash.failed)
+        conn_close(http->conn, CLOSE_NO_MEMORY);
+    else
+        conn_stop_reading(http->conn, true);
+}
+
+static void http_on_data(struct conn *conn, uint8_t *data, size_t len)
+{
+    struct http_conn *http = conn->state;
+    size_t pos = 0;
+
+    OBJ_CHECK(http, HTTP_CONN_MAGIC);
+    while (conn_is_open(conn) && (pos < len || http_stopped_at_head(http))) {
+        if (http->pending != NULL || conn_pending(conn)) {
+            http_stash(http, data + pos, len - pos);
+            return;
+        }
+        pos += http_feed(http, data + pos, len - pos);
+        if (conn->protocol != &http_protocol) {
+            http_free(http);
+            if (pos < len && conn_is_open(conn))
+                conn->protocol->on_data(conn, data + pos, len - pos);
+            return;
+        }
+    }
+}
+
+/* Serves what was stashed, and reads on. */
+static void http_continue(struct http_conn *http)
+{
+    struct conn *conn = http->conn;
+    struct strbuf stash = http->stash;
+
+    http->stash = (struct strbuf)STRBUF_INIT;
+    conn_stop_reading(conn, false);
+    http_on_data(conn, (uint8_t *)stash.data, stash.len);
+    strbuf_free(&stash);
+    if (conn->eof && conn_is_open(conn) && !conn->reading_stopped)
+        conn_finish(conn, CLOSE_PEER);
+}
+
+void http_conn_resume(struct http_conn *http)
+{
+    http->pending = NULL;
+    http_end_message(http);
+    if (!conn_is_open(http->conn))
+        return;
+    http_set_timeout(http, http_config(http)->idle_timeout);
+    if (!conn_pending(http->conn))
+        http_continue(http);
+}
+
+void http_conn_suspend(struct http_conn *http, struct publish_request *request)
+{
+    http->pending = request;
+    conn_clear_deadline(http->conn);
+    conn_stop_reading(http->conn, true);
+}
+
+static void http_on_drained(struct conn *conn)
+{
+    struct http_conn *http = conn->state;
+
+    if (conn->reading_stopped && http->pending == NULL)
+        http_continue(http);
+}
+
+static void http_on_eof(struct conn *conn)
+{
+    /* Who shut its side only may still want the answers to what it asked. */
+    if (!conn->reading_stopped)
+        conn_finish(conn, CLOSE_PEER);
+}
+
+static void http_on_deadline(struct conn *conn)
+{
+    struct http_conn *http = conn->state;
+
+    if (http->pending != NULL)
+        return;
+    if (http->msg == NULL) {
+        conn_finish(conn, CLOSE_IDLE);
+        return;
+    }
+    bool in_body = http->msg->head_done;
+    http->keep_alive = false;
+    http_conn_error(http, 408, NULL, "timeout",
+                    in_body ? "the body took too long (body_timeout)"
+                            : "the head took too long (header_timeout)");
+    conn->finish_reason = in_body ? CLOSE_BODY_TIMEOUT : CLOSE_HEADER_TIMEOUT;
+}
+
+static void http_on_goodbye(struct conn *conn)
+{
+    struct http_conn *http = conn->state;
+
+    http->keep_alive = false;
+    if (http->pending == NULL)
+        conn_finish(conn, CLOSE_SHUTDOWN);
+}
+
+static void http_on_close(struct conn *conn)
+{
+    struct http_conn *http = conn->state;
+
+    if (http != NULL && http->pending != NULL)
+        http->pending->context = NULL;
+}
+
+static void http_on_free(struct conn *conn)
+{
+    if (conn->state != NULL)
+        http_free(conn->state);
+}
+
+static const struct conn_protocol http_protocol = {
+    .name = "http",
+    .on_data = http_on_data,
+    .on_eof = http_on_eof,
+    .on_drained = http_on_drained,
+    .on_deadline = http_on_deadline,
+    .on_goodbye = http_on_goodbye,
+    .on_close = http_on_close,
+    .on_free = http_on_free,
+};

@@ -1,0 +1,156 @@
+#include "io_thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "http_conn.h"
+#include "publish.h"
+#include "server.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/log.h"
+#include "stentor/base/obj.h"
+
+static void io_thread_on_reap(evutil_socket_t fd, short events, void *arg)
+{
+    struct io_thread *thread = arg;
+
+    (void)fd;
+    (void)events;
+    conn_reap(&thread->dead);
+}
+
+void io_thread_bury(struct io_thread *thread, struct conn *conn)
+{
+    static const struct timeval now = {0, 0};
+
+    if (TAILQ_EMPTY(&thread->dead))
+        evtimer_add(&thread->reaper, &now);
+    TAILQ_INSERT_TAIL(&thread->dead, conn, link);
+}
+
+static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
+{
+    struct io_thread *thread = arg;
+    uint64_t now_ms = clock_ms();
+
+    (void)fd;
+    (void)events;
+    wheel_advance(&thread->wheel, now_ms, conn_on_timer, thread);
+    if (now_ms >= thread->expire_at_ms) {
+        delivery_expire(&thread->delivery, now_ms);
+        thread->expire_at_ms = now_ms + 1000;
+    }
+}
+
+static void io_thread_after_mail(void *self)
+{
+    struct io_thread *thread = self;
+
+    delivery_run(&thread->delivery);
+}
+
+static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
+{
+    static const struct timeval tick = {0, WHEEL_TICK_MS * 1000};
+    struct server *server = thread->server;
+
+    thread->scratch = malloc(IO_THREAD_SCRATCH);
+    thread->inflater = inflater_new();
+    if (thread->scratch == NULL || thread->inflater == NULL ||
+        !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
+                       thread->index, server->dialect_users, thread->stage.base, head))
+        return -1;
+    evtimer_assign(&thread->reaper, thread->stage.base, io_thread_on_reap, thread);
+    event_assign(&thread->tick, thread->stage.base, -1, EV_PERSIST, io_thread_on_tick, thread);
+    return event_add(&thread->tick, &tick);
+}
+
+int io_thread_init(struct io_thread *thread, struct server *server, unsigned index, uint64_t head)
+{
+    int error;
+
+    thread->server = server;
+    thread->config = server->config;
+    thread->index = index;
+    snprintf(thread->name, sizeof(thread->name), "io-%u", index);
+    TAILQ_INIT(&thread->conns);
+    TAILQ_INIT(&thread->dead);
+    wheel_init(&thread->wheel, clock_ms());
+    error = stage_init(&thread->stage, thread->name, thread);
+    if (error < 0)
+        return error;
+    thread->stage.after_mail = io_thread_after_mail;
+    return io_thread_init_parts(thread, head) == 0 ? 0 : -ENOMEM;
+}
+
+void io_thread_destroy(struct io_thread *thread)
+{
+    struct conn *conn;
+
+    while ((conn = TAILQ_FIRST(&thread->conns)) != NULL)
+        conn_close(conn, CLOSE_SHUTDOWN);
+    conn_reap(&thread->dead);
+    event_del(&thread->reaper);
+    event_del(&thread->tick);
+    delivery_destroy(&thread->delivery);
+    inflater_free(&thread->inflater);
+    free(thread->scratch);
+    stage_destroy(&thread->stage);
+}
+
+void io_thread_open_accepted(struct mail *mail, void *self)
+{
+    struct io_thread *thread = self;
+    struct accepted_mail *accepted = CONTAINER_OF(mail, struct accepted_mail, mail);
+
+    OWNER_ASSERT(&thread->stage.owner);
+    for (unsigned i = 0; i < accepted->count; i++)
+        http_conn_accept(thread, &accepted->conns[i]);
+    free(accepted);
+}
+
+void io_thread_open_message(struct mail *mail, void *self)
+{
+    struct io_thread *thread = self;
+    struct message *message = CONTAINER_OF(mail, struct message_mail, mail)->message;
+    struct publish_request *request = message->receipt;
+    unsigned index = message->receipt_index;
+    unsigned clients = delivery_accept(&thread->delivery, message, clock_ms());
+
+    publish_request_accepted(request, index, clients);
+}
+
+void io_thread_open_goodbye(struct mail *mail, void *self)
+{
+    struct io_thread *thread = self;
+    struct conn *conn, *next;
+
+    (void)mail;
+    OWNER_ASSERT(&thread->stage.owner);
+    thread->stopping = true;
+    for (conn = TAILQ_FIRST(&thread->conns); conn != NULL; conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        if (conn_is_open(conn))
+            conn->protocol->on_goodbye(conn);
+    }
+}
+
+void io_thread_count_conn(struct io_thread *thread, int change)
+{
+    stats_add(&thread->stats.connections, (uint64_t)(int64_t)change);
+    if (change < 0) /* the acceptor has counted it in */
+        server_count_conn(thread->server, change);
+}
+
+uint64_t io_thread_first_ping(struct io_thread *thread, uint64_t now_ms)
+{
+    uint64_t interval = (uint64_t)thread->config->ping_interval;
+    /* Multiples of the golden ratio, modulo one, stay evenly spread however many there are; each
+     * thread begins at a different place. */
+    uint64_t k = thread->ping_phases++ * thread->server->io_thread_count + thread->index;
+    uint64_t fraction = (k * UINT64_C(11400714819323198485)) >> 32;
+    uint64_t phase = fraction * interval >> 32;
+    uint64_t since = now_ms % interval;
+
+    return now_ms - since + phase + (phase > since ? 0 : interval);
+}

@@ -1,0 +1,79 @@
+/*
+ * io_thread.h - one I/O thread: its event loop, its connections, its half of the broadcast.
+ *
+ * Everything in the struct belongs to the thread (to the main thread before it runs and after it
+ * ended); from outside, mails may be posted to `stage`, and `stats` may be read.
+ */
+#ifndef STENTORD_IO_THREAD_H
+#define STENTORD_IO_THREAD_H
+
+#include <event2/event.h>
+
+#include "conn.h"
+#include "delivery.h"
+#include "stage.h"
+#include "stats.h"
+#include "stentor/base/wheel.h"
+#include "stentor/wire/deflate.h"
+
+struct server;
+
+enum {
+    IO_THREAD_SCRATCH = 65536, /* bytes of one read */
+    IO_THREAD_ACCEPTED = 64,   /* connections in one mail */
+};
+
+struct io_thread {
+    struct stage stage;
+    struct server *server;
+    const struct config *config;
+    unsigned index;
+    char name[16];
+    struct stats stats;
+    struct delivery delivery;
+    struct conn_list conns;
+    struct conn_list dead; /* emptied at the end of the tick */
+    struct event reaper;
+    struct wheel wheel; /* deadlines of connections */
+    struct event tick;
+    uint64_t expire_at_ms;
+    bool stopping;
+    uint8_t *scratch; /* for reading; nothing stays in it between two events */
+    struct inflater *inflater;
+    uint64_t ping_phases; /* how many phases have been given out */
+};
+
+/* What the acceptor hands over: up to IO_THREAD_ACCEPTED connections in one mail. */
+struct accepted_conn {
+    int fd;
+    bool admin;
+    struct conn_peer peer;
+};
+
+struct accepted_mail {
+    struct mail mail;
+    unsigned count;
+    struct accepted_conn conns[IO_THREAD_ACCEPTED];
+};
+
+/* 0 or a negative errno. */
+int io_thread_init(struct io_thread *thread, struct server *server, unsigned index,
+                   uint64_t head) MUST_CHECK;
+void io_thread_destroy(struct io_thread *thread);
+
+/* Mails: new connections; a message; the order to say goodbye to all clients. */
+void io_thread_open_accepted(struct mail *mail, void *self);
+void io_thread_open_message(struct mail *mail, void *self);
+void io_thread_open_goodbye(struct mail *mail, void *self);
+
+/* One connection more, or less. */
+void io_thread_count_conn(struct io_thread *thread, int change);
+
+/* Puts a dead connection on the list that is emptied at the end of the tick. */
+void io_thread_bury(struct io_thread *thread, struct conn *conn);
+
+/* The monotonic time at which a client that connects now gets its first ping. Phases are spread
+ * evenly over the interval, however many clients connect at once. */
+uint64_t io_thread_first_ping(struct io_thread *thread, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,46 @@
+# stentord: main.c is thin; the rest is a library, so that tests can link it.
+
+sbin_PROGRAMS += stentord
+noinst_LIBRARIES += libstentord.a
+
+libstentord_a_SOURCES = \
+	src/stentord/acceptor.c src/stentord/acceptor.h \
+	src/stentord/admin_endpoint.c src/stentord/admin_endpoint.h \
+	src/stentord/broadcast.c src/stentord/broadcast.h \
+	src/stentord/catch_up.c src/stentord/catch_up.h \
+	src/stentord/client_publish.c src/stentord/client_publish.h \
+	src/stentord/close_reasons.def \
+	src/stentord/config.c src/stentord/config.h \
+	src/stentord/config_lists.c src/stentord/config_priv.h \
+	src/stentord/conflation.c src/stentord/conflation.h \
+	src/stentord/conn.c src/stentord/conn.h \
+	src/stentord/delivery.c src/stentord/delivery.h \
+	src/stentord/dialect.h \
+	src/stentord/echo_client.c src/stentord/echo_client.h \
+	src/stentord/encoder.c src/stentord/encoder.h \
+	src/stentord/envelope.c src/stentord/envelope.h \
+	src/stentord/http_conn.c src/stentord/http_conn.h \
+	src/stentord/io_thread.c src/stentord/io_thread.h \
+	src/stentord/listener.c src/stentord/listener.h \
+	src/stentord/message.c src/stentord/message.h \
+	src/stentord/native_client.c src/stentord/native_client.h \
+	src/stentord/options.def \
+	src/stentord/outq.c src/stentord/outq.h \
+	src/stentord/publish.c src/stentord/publish.h \
+	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
+	src/stentord/room.c src/stentord/room.h \
+	src/stentord/room_query.c src/stentord/room_query.h \
+	src/stentord/router.c src/stentord/router.h \
+	src/stentord/server.c src/stentord/server.h \
+	src/stentord/session.c src/stentord/session.h \
+	src/stentord/socketio_client.c src/stentord/socketio_client.h \
+	src/stentord/socketio_events.c \
+	src/stentord/stage.c src/stentord/stage.h \
+	src/stentord/static_endpoint.c src/stentord/static_endpoint.h \
+	src/stentord/static_files.c src/stentord/static_files.h \
+	src/stentord/stats.c src/stentord/stats.def src/stentord/stats.h \
+	src/stentord/ws_conn.c src/stentord/ws_conn.h \
+	src/stentord/ws_handshake.c src/stentord/ws_handshake.h
+
+stentord_SOURCES = src/stentord/main.c
+stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)

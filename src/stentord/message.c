@@ -1,0 +1,145 @@
+#include "message.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "encoder.h"
+#include "stentor/base/obj.h"
+
+/* Taken only to build an encoding that nobody needed when the message was published. */
+static pthread_mutex_t message_late_encoding = PTHREAD_MUTEX_INITIALIZER;
+
+static size_t message_text_size(const struct publication *p)
+{
+    size_t size = p->event.len + p->args.len + p->key.len;
+
+    for (size_t i = 0; i < p->room_count; i++)
+        size += p->rooms[i].len;
+    for (size_t i = 0; i < p->except_count; i++)
+        size += p->except[i].len;
+    return size;
+}
+
+static struct span message_copy_text(char **at, struct span text)
+{
+    struct span copy = {*at, text.len};
+
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
+}
+
+static struct span *message_copy_names(struct span **table, char **text, const struct span *names,
+                                       size_t count)
+{
+    struct span *copy = *table;
+
+    for (size_t i = 0; i < count; i++)
+        copy[i] = message_copy_text(text, names[i]);
+    *table += count;
+    return copy;
+}
+
+/* One allocation: the struct, the mails, the tables, the texts. */
+struct message *message_new(const struct publication *p, unsigned io_threads)
+{
+    size_t mails = io_threads * sizeof(struct message_mail);
+    size_t names = (p->room_count + p->except_count) * sizeof(struct span);
+    size_t attachments = p->attachment_count * sizeof(struct refbuf *);
+    size_t text_size = message_text_size(p);
+    struct message *message =
+        calloc(1, sizeof(*message) + mails + names + attachments + text_size);
+
+    if (message == NULL)
+        return NULL;
+    OBJ_INIT(message, MESSAGE_MAGIC);
+    atomic_init(&message->refs, 1);
+    struct span *table = (struct span *)(void *)((char *)message->mails + mails);
+    message->attachments = (struct refbuf **)(void *)((char *)table + names);
+    char *text = (char *)message->attachments + attachments;
+
+    message->namespace = p->namespace;
+    message->rooms = message_copy_names(&table, &text, p->rooms, p->room_count);
+    message->room_count = p->room_count;
+    message->except = message_copy_names(&table, &text, p->except, p->except_count);
+    message->except_count = p->except_count;
+    message->event = message_copy_text(&text, p->event);
+    message->args = message_copy_text(&text, p->args);
+    message->arg_count = p->arg_count;
+    message->key = message_copy_text(&text, p->key);
+    for (size_t i = 0; i < p->attachment_count; i++)
+        message->attachments[i] = refbuf_ref(p->attachments[i]);
+    message->attachment_count = p->attachment_count;
+    return message;
+}
+
+void message_ref(struct message *message, unsigned count)
+{
+    atomic_fetch_add_explicit(&message->refs, count, memory_order_relaxed);
+}
+
+static void message_free(struct message *message)
+{
+    for (unsigned i = 0; i < DIALECT_COUNT; i++) {
+        struct refbuf *encoding = atomic_load_explicit(&message->encodings[i],
+                                                       memory_order_relaxed);
+        refbuf_unref(&encoding);
+    }
+    for (size_t i = 0; i < message->attachment_count; i++)
+        refbuf_unref(&message->attachments[i]);
+    OBJ_CLEAR(message);
+    free(message);
+}
+
+void message_unref(struct message **slot)
+{
+    struct message *message = *slot;
+
+    if (message == NULL)
+        return;
+    OBJ_CHECK(message, MESSAGE_MAGIC);
+    *slot = NULL;
+    if (atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) == 1)
+        message_free(message);
+}
+
+static struct refbuf *message_build_late(struct message *message, enum dialect dialect,
+                                         struct encoder *encoder)
+{
+    struct refbuf *encoding;
+
+    pthread_mutex_lock(&message_late_encoding);
+    encoding = atomic_load_explicit(&message->encodings[dialect], memory_order_acquire);
+    if (encoding == NULL) {
+        encoding = encoder_build(encoder, message, dialect);
+        atomic_store_explicit(&message->encodings[dialect], encoding, memory_order_release);
+    }
+    pthread_mutex_unlock(&message_late_encoding);
+    return encoding;
+}
+
+struct refbuf *message_encoding(struct message *message, enum dialect dialect,
+                                struct encoder *encoder)
+{
+    struct refbuf *encoding =
+        atomic_load_explicit(&message->encodings[dialect], memory_order_acquire);
+
+    return LIKELY(encoding != NULL) ? encoding : message_build_late(message, dialect, encoder);
+}
+
+size_t message_size(const struct message *message)
+{
+    size_t size = sizeof(*message) + message->args.len + message->event.len + message->key.len;
+
+    for (unsigned i = 0; i < DIALECT_COUNT; i++) {
+        const struct refbuf *encoding = atomic_load_explicit(
+            (_Atomic(struct refbuf *) *)(uintptr_t)&message->encodings[i], memory_order_relaxed);
+        if (encoding != NULL)
+            size += sizeof(*encoding) + encoding->len;
+    }
+    for (size_t i = 0; i < message->attachment_count; i++)
+        size += message->attachments[i]->len;
+    return size;
+}

@@ -1,0 +1,87 @@
+/*
+ * message.h - what a publisher said, in every form in which it leaves.
+ *
+ * Lifetime of a message:
+ *   new        made by an I/O thread (message_new), which fills nothing in afterwards
+ *   ordered    the broadcast stage sets seq, cost and receipt, and builds encodings; it alone has it
+ *   posted     immutable, but for encodings that are added under a lock; any thread that holds a
+ *              reference: one per I/O thread's journal, one while a request waits for its answer
+ *   freed      by the message_unref that drops the last reference
+ */
+#ifndef STENTORD_MESSAGE_H
+#define STENTORD_MESSAGE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "dialect.h"
+#include "stentor/base/json.h"
+#include "stentor/base/mailbox.h"
+#include "stentor/base/refbuf.h"
+
+enum { MESSAGE_MAX_ROOMS = 256, MESSAGE_MAX_NAME = 256 };
+
+struct encoder;
+struct publish_request;
+
+/* What message_new copies; everything has been checked. */
+struct publication {
+    int namespace; /* index in the configuration */
+    const struct span *rooms; /* none: everyone in the namespace */
+    size_t room_count;
+    const struct span *except;
+    size_t except_count;
+    struct span event; /* UTF-8, not quoted */
+    struct span args;  /* raw JSON values with commas between them */
+    size_t arg_count;
+    struct span key; /* for conflation; empty: none */
+    struct refbuf *const *attachments; /* for the placeholders in args */
+    size_t attachment_count;
+};
+
+/* The way of one message to one I/O thread. */
+struct message_mail {
+    struct mail mail;
+    struct message *message;
+};
+
+struct message {
+    unsigned magic;
+    atomic_uint refs;
+    uint64_t seq;
+    size_t cost; /* bytes of memory that it takes in a journal */
+    int namespace;
+    struct span *rooms; /* what follows points behind the struct */
+    size_t room_count;
+    struct span *except;
+    size_t except_count;
+    struct span event;
+    struct span args;
+    size_t arg_count;
+    struct span key;
+    struct refbuf **attachments;
+    size_t attachment_count;
+    struct publish_request *receipt; /* who waits for the count of clients; NULL: nobody */
+    unsigned receipt_index;
+    _Atomic(struct refbuf *) encodings[DIALECT_COUNT];
+    struct message_mail mails[]; /* one per I/O thread */
+};
+
+#define MESSAGE_MAGIC 0x6d657373u
+
+/* A copy of the publication with one reference; NULL when memory is out. */
+struct message *message_new(const struct publication *publication,
+                            unsigned io_threads) MUST_CHECK;
+
+void message_ref(struct message *message, unsigned count);
+void message_unref(struct message **message);
+
+/* The finished bytes for a dialect, built by the first who asks. They live as long as the message;
+ * NULL when memory is out. Any thread, with its own encoder. */
+struct refbuf *message_encoding(struct message *message, enum dialect dialect,
+                                struct encoder *encoder);
+
+/* The memory that the message and its encodings take now. */
+size_t message_size(const struct message *message);
+
+#endif

@@ -1,0 +1,60 @@
+#include "publish.h"
+
+#include <stdlib.h>
+
+#include "stage.h"
+#include "stentor/base/obj.h"
+
+struct publish_request *publish_request_new(struct stage *origin, size_t capacity)
+{
+    struct publish_request *request =
+        calloc(1, sizeof(*request) + capacity * sizeof(request->items[0]));
+
+    if (request == NULL)
+        return NULL;
+    OBJ_INIT(request, PUBLISH_REQUEST_MAGIC);
+    request->origin = origin;
+    request->capacity = capacity;
+    return request;
+}
+
+void publish_request_add(struct publish_request *request, struct message *message)
+{
+    OBJ_CHECK(request, PUBLISH_REQUEST_MAGIC);
+    ENSURE(request->count < request->capacity);
+    request->items[request->count++].message = message;
+}
+
+void publish_request_free(struct publish_request **slot)
+{
+    struct publish_request *request = *slot;
+
+    if (request == NULL)
+        return;
+    OBJ_CHECK(request, PUBLISH_REQUEST_MAGIC);
+    *slot = NULL;
+    for (size_t i = 0; i < request->count; i++)
+        message_unref(&request->items[i].message);
+    OBJ_CLEAR(request);
+    free(request);
+}
+
+static void publish_open_answer(struct mail *mail, void *self)
+{
+    struct publish_request *request = CONTAINER_OF(mail, struct publish_request, mail);
+
+    (void)self;
+    OBJ_CHECK(request, PUBLISH_REQUEST_MAGIC);
+    if (request->done != NULL && request->context != NULL)
+        request->done(request, request->context);
+    publish_request_free(&request);
+}
+
+void publish_request_accepted(struct publish_request *request, unsigned index, unsigned clients)
+{
+    atomic_fetch_add_explicit(&request->items[index].clients, clients, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&request->outstanding, 1, memory_order_acq_rel) > 1)
+        return;
+    request->mail.open = publish_open_answer;
+    stage_post(request->origin, &request->mail);
+}

@@ -1,0 +1,51 @@
+/*
+ * publish.h - the way of messages from whoever publishes to the broadcast stage, and of the answer
+ * back.
+ *
+ * Lifetime of a request:
+ *   new        filled by the I/O thread that made it (publish_request_new, ..._add)
+ *   submitted  travels to the broadcast stage, which orders its messages, and is then looked at by
+ *              every I/O thread that accepts one of them (atomics alone)
+ *   answered   back on its own I/O thread as a mail: `done` is called, and the request is freed
+ */
+#ifndef STENTORD_PUBLISH_H
+#define STENTORD_PUBLISH_H
+
+#include "message.h"
+
+struct stage;
+
+struct publish_item {
+    struct message *message; /* until the broadcast stage has posted it */
+    uint64_t seq;
+    atomic_uint clients; /* members of its rooms, as each I/O thread accepts the message */
+};
+
+struct publish_request {
+    unsigned magic;
+    struct mail mail;
+    struct stage *origin; /* who wants the answer */
+    void (*done)(struct publish_request *request, void *context); /* NULL: nobody wants one */
+    void *context; /* of the origin thread, which sets it to NULL when it loses interest */
+    atomic_uint outstanding; /* acceptances that are still to come */
+    size_t count;
+    size_t capacity;
+    struct publish_item items[];
+};
+
+#define PUBLISH_REQUEST_MAGIC 0x70756271u
+
+/* Room for `capacity` messages; NULL when memory is out. */
+struct publish_request *publish_request_new(struct stage *origin, size_t capacity) MUST_CHECK;
+
+/* Takes over the caller's reference. */
+void publish_request_add(struct publish_request *request, struct message *message);
+
+/* Frees a request that was not submitted, or that has been answered. */
+void publish_request_free(struct publish_request **request);
+
+/* An I/O thread has taken in item `index` and counts `clients` members. The last one sends the
+ * request home. */
+void publish_request_accepted(struct publish_request *request, unsigned index, unsigned clients);
+
+#endif

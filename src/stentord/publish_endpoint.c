@@ -1,0 +1,390 @@
+#include "publish_endpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broadcast.h"
+#include "envelope.h"
+#include "io_thread.h"
+#include "server.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/crypto.h"
+#include "stentor/wire/socket_io.h"
+
+/* What a binary body stands for in the arguments: its attachment. */
+#define PUBLISH_PLACEHOLDER "{\"_placeholder\":true,\"num\":0}"
+
+enum { PUBLISH_MAX_BATCH = 10000 };
+
+static struct server *publish_server(const struct http_conn *http)
+{
+    return http->conn->thread->server;
+}
+
+static void publish_refuse(struct http_conn *http, int status, const char *headers,
+                           const char *error, const char *message)
+{
+    stats_add(&http->conn->thread->stats.publish_refused, 1);
+    http_conn_error(http, status, headers, error, message);
+}
+
+static bool publish_authorised(const struct http_conn *http)
+{
+    const struct config *config = http->conn->thread->config;
+    struct span header;
+    bool found = false;
+
+    if (http->conn->admin)
+        return true;
+    if (!http_header(http->msg, "authorization", &header) || header.len < 7 ||
+        !http_span_equals((struct span){header.ptr, 7}, "Bearer "))
+        return false;
+    struct span key = json_trim((struct span){header.ptr + 7, header.len - 7});
+    /* All keys are compared, so that the time says nothing about which one nearly fitted. */
+    for (size_t i = 0; i < config->publish_key_count; i++)
+        found |= crypto_equal(key.ptr, key.len, config->publish_keys[i],
+                              strlen(config->publish_keys[i]));
+    return found;
+}
+
+static bool publish_on_head(struct http_conn *http)
+{
+    http->msg->limits.body = (size_t)http->conn->thread->config->max_publish_size;
+    if (publish_authorised(http))
+        return true;
+    publish_refuse(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
+                   "send one of the configured publish_keys as Authorization: Bearer KEY, or use "
+                   "an admin listener");
+    return false;
+}
+
+/* Appends {"seq":...,"clients":...} of one item. */
+static void publish_append_item(struct strbuf *out, const struct publish_item *item)
+{
+    strbuf_printf(out, "{\"seq\":%" PRIu64 ",\"clients\":%u}", item->seq,
+                  atomic_load_explicit((atomic_uint *)(uintptr_t)&item->clients,
+                                       memory_order_relaxed));
+}
+
+static void publish_respond(struct http_conn *http, const struct publish_request *request,
+                            bool as_array)
+{
+    struct strbuf body = STRBUF_INIT;
+
+    for (size_t i = 0; i < request->count; i++) {
+        if (as_array)
+            strbuf_append_char(&body, i == 0 ? '[' : ',');
+        publish_append_item(&body, &request->items[i]);
+    }
+    strbuf_append_str(&body, as_array ? "]\n" : "\n");
+    http_conn_respond(http, 200, NULL, "application/json", body.data, body.len);
+    strbuf_free(&body);
+    http_conn_resume(http);
+}
+
+static void publish_done_single(struct publish_request *request, void *context)
+{
+    publish_respond(context, request, false);
+}
+
+static void publish_done_array(struct publish_request *request, void *context)
+{
+    publish_respond(context, request, true);
+}
+
+/* May that many messages pass now? If not, the request has been answered. */
+static bool publish_within_rate(struct http_conn *http, size_t count)
+{
+    struct server *server = publish_server(http);
+    uint64_t wait_ns = ratelimit_take(&server->publish_limit, (unsigned)count, clock_ns());
+    char header[64];
+
+    if (wait_ns == 0 && server_overloaded(server))
+        wait_ns = 1;
+    if (wait_ns == 0)
+        return true;
+    snprintf(header, sizeof(header), "Retry-After: %" PRIu64 "\r\n", wait_ns / 1000000000 + 1);
+    publish_refuse(http, 429, header, "too_many_messages",
+                   "publish_rate is used up; try again after the seconds in Retry-After");
+    return false;
+}
+
+/* Hands the request over and waits for its answer; frees it when it cannot go. */
+static void publish_submit(struct http_conn *http, struct publish_request *request, bool as_array)
+{
+    if (!publish_within_rate(http, request->count)) {
+        publish_request_free(&request);
+        return;
+    }
+    request->done = as_array ? publish_done_array : publish_done_single;
+    request->context = http;
+    http_conn_suspend(http, request);
+    broadcast_submit(&publish_server(http)->broadcast, request);
+}
+
+static struct publish_request *publish_new_request(struct http_conn *http, size_t count)
+{
+    struct publish_request *request = publish_request_new(&http->conn->thread->stage, count);
+
+    if (request == NULL)
+        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+    return request;
+}
+
+static struct envelope_context publish_context(const struct http_conn *http)
+{
+    const struct config *config = http->conn->thread->config;
+    int namespace = config_find_namespace(config, "/", 1);
+
+    return (struct envelope_context){
+        .config = config,
+        .io_threads = publish_server(http)->io_thread_count,
+        .namespace = namespace >= 0 ? namespace : 0,
+    };
+}
+
+static void publish_one(struct http_conn *http, const struct envelope_context *context,
+                        struct span text)
+{
+    char error[ENVELOPE_ERROR];
+    struct message *message = envelope_parse(context, text, error);
+    struct publish_request *request;
+
+    if (message == NULL) {
+        publish_refuse(http, 400, NULL, "bad_envelope", error);
+        return;
+    }
+    request = publish_new_request(http, 1);
+    if (request == NULL) {
+        message_unref(&message);
+        return;
+    }
+    publish_request_add(request, message);
+    publish_submit(http, request, false);
+}
+
+static size_t publish_count(struct span array)
+{
+    struct span element;
+    size_t pos = 0, count = 0;
+
+    while (json_array_next(array, &pos, &element))
+        count++;
+    return count;
+}
+
+/* All messages of the array, or none of them. */
+static void publish_array(struct http_conn *http, const struct envelope_context *context,
+                          struct span array)
+{
+    size_t count = publish_count(array), pos = 0;
+    struct publish_request *request;
+    struct span element;
+
+    if (count == 0 || count > PUBLISH_MAX_BATCH) {
+        publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
+        return;
+    }
+    request = publish_new_request(http, count);
+    while (request != NULL && json_array_next(array, &pos, &element)) {
+        char error[ENVELOPE_ERROR], text[ENVELOPE_ERROR + 40];
+        struct message *message = envelope_parse(context, element, error);
+
+        if (message == NULL) {
+            snprintf(text, sizeof(text), "element %zu: %s", request->count, error);
+            publish_refuse(http, 400, NULL, "bad_envelope", text);
+            publish_request_free(&request);
+            return;
+        }
+        publish_request_add(request, message);
+    }
+    if (request != NULL)
+        publish_submit(http, request, true);
+}
+
+/* POST /publish: an envelope or an array of them. */
+static void publish_envelopes(struct http_conn *http)
+{
+    const struct envelope_context context = publish_context(http);
+    struct span body = json_trim((struct span){http->msg->body.data, http->msg->body.len});
+    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 40];
+
+    if (body.len == 0 || !json_text_valid(body.ptr, body.len, error)) {
+        snprintf(text, sizeof(text), "the body is not JSON: %s", body.len ? error : "it is empty");
+        publish_refuse(http, 400, NULL, "bad_json", text);
+    } else if (body.ptr[0] == '[') {
+        publish_array(http, &context, body);
+    } else {
+        publish_one(http, &context, body);
+    }
+}
+
+/* The parts of /publish/ROOM/EVENT?namespace=&key=, decoded. */
+struct publish_target {
+    struct strbuf room, event, key;
+    int namespace;
+};
+
+static void publish_target_free(struct publish_target *target)
+{
+    strbuf_free(&target->room);
+    strbuf_free(&target->event);
+    strbuf_free(&target->key);
+}
+
+static const char *publish_read_query(const struct http_conn *http, struct span query,
+                                      struct publish_target *target)
+{
+    const struct config *config = http->conn->thread->config;
+    struct span name, value;
+
+    while (http_query_next(&query, &name, &value)) {
+        if (http_span_equals(name, "key")) {
+            if (!http_decode(value, true, &target->key) || target->key.len > MESSAGE_MAX_NAME)
+                return "key must be percent-encoded UTF-8 of at most 256 bytes";
+        } else if (http_span_equals(name, "namespace")) {
+            struct strbuf text = STRBUF_INIT;
+            target->namespace = -1;
+            if (http_decode(value, true, &text))
+                target->namespace =
+                    config_find_namespace(config, strbuf_cstr(&text), text.len);
+            strbuf_free(&text);
+            if (target->namespace < 0)
+                return "there is no such namespace (option namespaces)";
+        }
+    }
+    return NULL;
+}
+
+/* NULL, or a sentence about what is wrong with the target. */
+static const char *publish_read_target(const struct http_conn *http, struct span path,
+                                       struct span query, struct publish_target *target)
+{
+    size_t prefix = strlen(publish_endpoint.path) + 1;
+    struct span rest = {path.ptr + prefix, path.len - prefix};
+    const char *slash = memchr(rest.ptr, '/', rest.len);
+
+    if (slash == NULL || memchr(slash + 1, '/', rest.len - (size_t)(slash + 1 - rest.ptr)) != NULL)
+        return "the path must be /publish/ROOM/EVENT; write a slash in a name as %2F";
+    struct span room = {rest.ptr, (size_t)(slash - rest.ptr)};
+    struct span event = {slash + 1, rest.len - room.len - 1};
+    if (!http_decode(room, false, &target->room) || !http_decode(event, false, &target->event))
+        return "room and event must be percent-encoded UTF-8";
+    return publish_read_query(http, query, target);
+}
+
+static struct span publish_span(const struct strbuf *text)
+{
+    return (struct span){text->data, text->len};
+}
+
+/* Makes the message of /publish/ROOM/EVENT; NULL when the request has been answered. */
+static struct message *publish_make(struct http_conn *http, const struct publish_target *target,
+                                    struct span args, struct refbuf *attachment)
+{
+    struct span room = publish_span(&target->room), event = publish_span(&target->event);
+    bool everyone = room.len == 1 && room.ptr[0] == '*';
+    const char *wrong = everyone ? NULL : envelope_check_room(room);
+    struct publication publication = {
+        .namespace = target->namespace,
+        .rooms = &room,
+        .room_count = everyone ? 0 : 1,
+        .event = event,
+        .args = args,
+        .arg_count = 1,
+        .key = publish_span(&target->key),
+        .attachments = &attachment,
+        .attachment_count = attachment != NULL ? 1 : 0,
+    };
+
+    if (wrong == NULL)
+        wrong = envelope_check_event(event);
+    if (wrong != NULL) {
+        publish_refuse(http, 400, NULL, "bad_target", wrong);
+        return NULL;
+    }
+    struct message *message =
+        message_new(&publication, publish_server(http)->io_thread_count);
+    if (message == NULL)
+        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+    return message;
+}
+
+/* The body as arguments: JSON as it is, or an attachment. False when it has been answered. */
+static bool publish_body(struct http_conn *http, struct span *args, struct refbuf **attachment)
+{
+    const struct strbuf *body = &http->msg->body;
+    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 80];
+
+    if (http_header_has_token(http->msg, "content-type", "application/octet-stream")) {
+        *args = (struct span){PUBLISH_PLACEHOLDER, strlen(PUBLISH_PLACEHOLDER)};
+        *attachment = refbuf_copy(body->data, body->len);
+        if (*attachment != NULL)
+            return true;
+        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        return false;
+    }
+    *args = json_trim(publish_span(body));
+    if (args->len == 0) {
+        *args = (struct span){"null", 4};
+        return true;
+    }
+    if (json_text_valid(args->ptr, args->len, error))
+        return true;
+    snprintf(text, sizeof(text), "the body is not JSON (a text needs double quotes): %s", error);
+    publish_refuse(http, 400, NULL, "bad_json", text);
+    return false;
+}
+
+/* POST /publish/ROOM/EVENT: the body is the data. */
+static void publish_to_target(struct http_conn *http, struct span path, struct span query)
+{
+    struct publish_target target = {
+        .room = STRBUF_INIT,
+        .event = STRBUF_INIT,
+        .key = STRBUF_INIT,
+        .namespace = publish_context(http).namespace,
+    };
+    const char *wrong = publish_read_target(http, path, query, &target);
+    struct refbuf *attachment = NULL;
+    struct message *message = NULL;
+    struct publish_request *request;
+    struct span args;
+
+    if (wrong != NULL)
+        publish_refuse(http, 400, NULL, "bad_target", wrong);
+    else if (publish_body(http, &args, &attachment))
+        message = publish_make(http, &target, args, attachment);
+    refbuf_unref(&attachment);
+    publish_target_free(&target);
+    if (message == NULL)
+        return;
+    request = publish_new_request(http, 1);
+    if (request == NULL) {
+        message_unref(&message);
+        return;
+    }
+    publish_request_add(request, message);
+    publish_submit(http, request, false);
+}
+
+static void publish_on_request(struct http_conn *http)
+{
+    struct span path, query;
+
+    http_split_target(http->msg, &path, &query);
+    if (path.len > strlen(publish_endpoint.path))
+        publish_to_target(http, path, query);
+    else
+        publish_envelopes(http);
+}
+
+const struct endpoint publish_endpoint = {
+    .path = "/publish",
+    .subtree = true,
+    .methods = 1u << HTTP_POST,
+    .allow = "POST",
+    .on_head = publish_on_head,
+    .on_request = publish_on_request,
+};

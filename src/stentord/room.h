@@ -1,0 +1,108 @@
+/*
+ * room.h - rooms as one I/O thread knows them: members, and which messages of the window are theirs.
+ *
+ * Each I/O thread has a table of its own and is the only one to touch it, so rooms need no lock
+ * and no count of references between threads: a message carries names, and every thread looks
+ * them up once per message. A room exists while it has members or messages.
+ *
+ * "Everyone in the namespace" is a room too; its name is empty.
+ */
+#ifndef STENTORD_ROOM_H
+#define STENTORD_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "config.h"
+#include "conflation.h"
+#include "stats.h"
+
+struct session;
+
+/* A running fan-out: members [pos, pos + remaining), around the end, have yet to be visited. */
+struct room_fanout {
+    TAILQ_ENTRY(room) link; /* in the list of the thread's delivery, while active */
+    bool active;
+    uint32_t pos;
+    uint32_t remaining;
+    uint64_t first; /* the messages that it is for lie from `first` */
+    uint64_t last;  /* to `last` */
+};
+
+struct room {
+    unsigned magic;
+    uint32_t hash;
+    struct room *next; /* in its bucket */
+    enum slow_policy policy;
+    int namespace;
+    struct session **members; /* dense, in no order */
+    uint32_t member_count;
+    uint32_t member_capacity;
+    uint64_t *chain; /* seqs of its messages in the window, ascending; a ring, power of two */
+    uint64_t chain_begin; /* ordinals: chain[ordinal & (chain_capacity - 1)] */
+    uint64_t chain_end;
+    uint32_t chain_capacity;
+    uint64_t trimmed; /* what came up to here and is not in the chain is gone */
+    struct room_fanout fanout;
+    struct conflation conflation; /* used when policy is SLOW_CONFLATE */
+    size_t name_len;
+    char name[]; /* with a NUL; empty: everyone */
+};
+
+#define ROOM_MAGIC 0x726f6f6du
+
+struct room_table {
+    const struct config *config;
+    struct stats *stats;
+    struct room **buckets;
+    uint32_t bucket_count; /* a power of two */
+    uint32_t count;
+    uint32_t seed;      /* so that nobody can choose names that collide */
+    uint64_t forgotten; /* the highest `trimmed` of rooms that are gone: rooms begin with it */
+};
+
+/* `head`: what came before the start is not known. False when memory is out. */
+bool room_table_init(struct room_table *table, const struct config *config, struct stats *stats,
+                     uint64_t head) MUST_CHECK;
+
+/* No room may have members or messages in its chain any more. */
+void room_table_destroy(struct room_table *table);
+
+/* NULL when there is no such room. */
+struct room *room_find(const struct room_table *table, int namespace, const char *name,
+                       size_t len);
+
+/* The room, made if need be; NULL when memory is out. */
+struct room *room_intern(struct room_table *table, int namespace, const char *name, size_t len);
+
+/* Frees the room if it has neither members nor messages; due after each removal. */
+void room_release(struct room_table *table, struct room *room);
+
+/* Adds a member; its index is member_count - 1 then. False when memory is out. */
+bool room_add_member(struct room *room, struct session *session) MUST_CHECK;
+
+/* Removes the member at `index`; the last one moves there and is returned (NULL: none moved). */
+struct session *room_remove_member(struct room *room, uint32_t index);
+
+/* The message enters the window; false when memory is out, and it is then lost to the room. */
+bool room_chain_append(struct room *room, struct message *message);
+
+/* The message, the oldest of the room's, leaves the window. */
+void room_chain_trim(struct room *room, struct message *message);
+
+/* The ordinal of the first message in the chain after `seq`; chain_end when there is none. */
+uint64_t room_chain_after(const struct room *room, uint64_t seq);
+
+static inline uint64_t room_chain_seq(const struct room *room, uint64_t ordinal)
+{
+    return room->chain[ordinal & (room->chain_capacity - 1)];
+}
+
+/* The newest seq in the chain; 0 when it is empty. */
+static inline uint64_t room_chain_last(const struct room *room)
+{
+    return room->chain_end > room->chain_begin ? room_chain_seq(room, room->chain_end - 1) : 0;
+}
+
+#endif

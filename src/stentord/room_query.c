@@ -1,0 +1,98 @@
+#include "room_query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io_thread.h"
+#include "message.h"
+
+/* Decimal digits of a seq; false for anything else. */
+static bool room_query_seq(struct span text, uint64_t *seq)
+{
+    *seq = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        *seq = *seq * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    return text.len > 0 && text.len <= 16;
+}
+
+/* Adds a room; for now its span holds an offset, since `names` may move. */
+static const char *room_query_add(struct room_query *query, struct span value, size_t max_rooms)
+{
+    size_t start = query->names.len;
+    struct span *rooms;
+
+    if (query->room_count == max_rooms)
+        return "there are more rooms than max_rooms allows";
+    if (!http_decode(value, true, &query->names))
+        return "a room's name must be percent-encoded UTF-8";
+    size_t len = query->names.len - start;
+    if (len == 0 || len > MESSAGE_MAX_NAME || memchr(query->names.data + start, '\0', len))
+        return "a room's name is 1 to 256 bytes";
+    rooms = realloc(query->rooms, (query->room_count + 1) * sizeof(*rooms));
+    if (rooms == NULL)
+        return "there is no memory for the request";
+    query->rooms = rooms;
+    rooms[query->room_count++] = (struct span){(const char *)start, len};
+    return NULL;
+}
+
+static const char *room_query_namespace(struct room_query *query, const struct config *config,
+                                        struct span value)
+{
+    struct strbuf name = STRBUF_INIT;
+
+    query->namespace = -1;
+    if (http_decode(value, true, &name))
+        query->namespace = config_find_namespace(config, strbuf_cstr(&name), name.len);
+    strbuf_free(&name);
+    return query->namespace < 0 ? "there is no such namespace (option namespaces)" : NULL;
+}
+
+static const char *room_query_param(struct room_query *query, const struct config *config,
+                                    struct span name, struct span value)
+{
+    if (http_span_equals(name, "room"))
+        return room_query_add(query, value, (size_t)config->max_rooms);
+    if (http_span_equals(name, "namespace"))
+        return room_query_namespace(query, config, value);
+    if (http_span_equals(name, "since")) {
+        query->has_since = true;
+        return room_query_seq(value, &query->since) ? NULL : "since must be a seq: digits only";
+    }
+    return NULL; /* caches and trackers add parameters of their own */
+}
+
+bool room_query_parse(struct http_conn *http, struct room_query *query)
+{
+    const struct config *config = http->conn->thread->config;
+    struct span path, text, name, value;
+    const char *error = NULL;
+
+    *query = (struct room_query){.names = STRBUF_INIT};
+    query->namespace = config_find_namespace(config, "/", 1);
+    if (query->namespace < 0)
+        query->namespace = 0;
+    http_split_target(http->msg, &path, &text);
+    while (error == NULL && http_query_next(&text, &name, &value))
+        error = room_query_param(query, config, name, value);
+    if (error != NULL) {
+        http_conn_error(http, 400, NULL, "bad_query", error);
+        return false;
+    }
+    if (query->room_count > 0 && !config->client_join) {
+        http_conn_error(http, 403, NULL, "forbidden", "clients may not join rooms (client_join)");
+        return false;
+    }
+    for (size_t i = 0; i < query->room_count; i++)
+        query->rooms[i].ptr = query->names.data + (size_t)query->rooms[i].ptr;
+    return true;
+}
+
+void room_query_free(struct room_query *query)
+{
+    strbuf_free(&query->names);
+    free(query->rooms);
+}

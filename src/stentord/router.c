@@ -1,0 +1,60 @@
+#include "router.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admin_endpoint.h"
+#include "echo_client.h"
+#include "native_client.h"
+#include "publish_endpoint.h"
+#include "socketio_client.h"
+#include "static_endpoint.h"
+
+/* In the order in which they are tried. */
+static const struct endpoint *const router_table[] = {
+    &native_endpoint,
+    &socketio_endpoint,
+    &publish_endpoint,
+    &admin_healthz_endpoint,
+    &admin_metrics_endpoint,
+    &admin_status_endpoint,
+    &echo_endpoint,
+    &static_endpoint,
+};
+
+static bool router_matches(const struct endpoint *endpoint, const struct http_conn *http,
+                           struct span path)
+{
+    size_t len = strlen(endpoint->path);
+
+    if (endpoint->admin && !http->conn->admin)
+        return false;
+    if (path.len < len || memcmp(path.ptr, endpoint->path, len) != 0)
+        return false;
+    return path.len == len || (endpoint->subtree && (endpoint->path[len - 1] == '/' ||
+                                                     path.ptr[len] == '/'));
+}
+
+bool router_find(struct http_conn *http)
+{
+    struct span path, query;
+    char allow[64];
+
+    http_split_target(http->msg, &path, &query);
+    for (size_t i = 0; i < ARRAY_LEN(router_table); i++) {
+        const struct endpoint *endpoint = router_table[i];
+
+        if (!router_matches(endpoint, http, path))
+            continue;
+        http->endpoint = endpoint;
+        if (endpoint->methods & 1u << http->msg->parser.method)
+            return true;
+        snprintf(allow, sizeof(allow), "Allow: %s\r\n", endpoint->allow);
+        http_conn_error(http, 405, allow, "method_not_allowed",
+                        "this path answers the methods in the Allow header");
+        return false;
+    }
+    http_conn_error(http, 404, NULL, "not_found",
+                    "there is nothing at this path; see stentor-protocol(7)");
+    return false;
+}

@@ -1,0 +1,222 @@
+#include "server.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "io_thread.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/log.h"
+
+enum {
+    SERVER_MAX_BACKLOG = 10000, /* mails to a stage beyond which publishers have to wait */
+    SERVER_STOP_MS = 3000,      /* how long clients may take to say goodbye */
+    SERVER_STOP_POLL_MS = 20,
+};
+
+bool server_overloaded(struct server *server)
+{
+    if (mailbox_depth(&server->broadcast.stage.mailbox) > SERVER_MAX_BACKLOG)
+        return true;
+    for (unsigned i = 0; i < server->io_thread_count; i++)
+        if (mailbox_depth(&server->io_threads[i].stage.mailbox) > SERVER_MAX_BACKLOG)
+            return true;
+    return false;
+}
+
+void server_sum_stats(const struct server *server, struct stats *sum)
+{
+    memset(sum, 0, sizeof(*sum));
+    stats_sum(sum, &server->acceptor.stats);
+    stats_sum(sum, &server->broadcast.stats);
+    for (unsigned i = 0; i < server->io_thread_count; i++)
+        stats_sum(sum, &server->io_threads[i].stats);
+}
+
+/* As many descriptors as the system lets this process have. */
+static void server_raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static unsigned server_count_threads(const struct config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (config->io_threads > 0)
+        return (unsigned)config->io_threads;
+    return cores < 1 ? 1 : cores > 64 ? 64 : (unsigned)cores;
+}
+
+static bool server_init_threads(struct server *server, uint64_t head)
+{
+    unsigned wanted = server_count_threads(server->config);
+
+    server->io_threads = calloc(wanted, sizeof(*server->io_threads));
+    server->goodbyes = calloc(wanted, sizeof(*server->goodbyes));
+    if (server->io_threads == NULL || server->goodbyes == NULL)
+        return false;
+    server->io_thread_count = wanted;
+    for (unsigned i = 0; i < wanted; i++)
+        if (io_thread_init(&server->io_threads[i], server, i, head) < 0)
+            return false;
+    return true;
+}
+
+static void server_stop_loop(struct server *server)
+{
+    event_base_loopbreak(server->base);
+}
+
+static void server_on_poll(evutil_socket_t fd, short events, void *arg)
+{
+    static const struct timeval again = {0, SERVER_STOP_POLL_MS * 1000};
+    struct server *server = arg;
+
+    (void)fd;
+    (void)events;
+    if (server_open_conns(server) <= 0 || clock_ms() >= server->give_up_ms)
+        server_stop_loop(server);
+    else
+        evtimer_add(&server->poll, &again);
+}
+
+/* No new connections; clients are told, and have a moment to go. */
+static void server_on_signal(evutil_socket_t fd, short events, void *arg)
+{
+    struct server *server = arg;
+
+    (void)fd;
+    (void)events;
+    if (server->give_up_ms != 0) {
+        server_stop_loop(server);
+        return;
+    }
+    log_info("server", "stopping: %d connections are told", server_open_conns(server));
+    stage_stop(&server->acceptor.stage);
+    stage_join(&server->acceptor.stage);
+    server->give_up_ms = clock_ms() + SERVER_STOP_MS;
+    for (unsigned i = 0; i < server->io_thread_count; i++) {
+        server->goodbyes[i].open = io_thread_open_goodbye;
+        stage_post(&server->io_threads[i].stage, &server->goodbyes[i]);
+    }
+    server_on_poll(-1, 0, server);
+}
+
+/* All signals go to the main thread: the others are started while they are blocked. */
+static int server_start_stages(struct server *server)
+{
+    sigset_t all, old;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    error = stage_start(&server->broadcast.stage);
+    for (unsigned i = 0; i < server->io_thread_count && error == 0; i++)
+        error = stage_start(&server->io_threads[i].stage);
+    if (error == 0)
+        error = stage_start(&server->acceptor.stage);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (error != 0)
+        log_error("server", "threads cannot be started: %s", strerror(-error));
+    return error;
+}
+
+static void server_stop_stages(struct server *server)
+{
+    stage_stop(&server->broadcast.stage);
+    stage_join(&server->broadcast.stage);
+    for (unsigned i = 0; i < server->io_thread_count; i++)
+        stage_stop(&server->io_threads[i].stage);
+    for (unsigned i = 0; i < server->io_thread_count; i++)
+        stage_join(&server->io_threads[i].stage);
+}
+
+/* Opens mails that came too late, until opening them posts no others. */
+static void server_open_late_mails(struct server *server)
+{
+    unsigned opened;
+
+    do {
+        opened = mailbox_open_all(&server->broadcast.stage.mailbox, &server->broadcast);
+        for (unsigned i = 0; i < server->io_thread_count; i++)
+            opened += mailbox_open_all(&server->io_threads[i].stage.mailbox,
+                                       &server->io_threads[i]);
+    } while (opened > 0);
+}
+
+static void server_destroy(struct server *server)
+{
+    server_open_late_mails(server);
+    acceptor_destroy(&server->acceptor);
+    for (unsigned i = 0; i < server->io_thread_count; i++)
+        io_thread_destroy(&server->io_threads[i]);
+    broadcast_destroy(&server->broadcast);
+    free(server->io_threads);
+    free(server->goodbyes);
+    static_files_free(&server->static_files);
+    event_del(&server->term);
+    event_del(&server->interrupt);
+    event_del(&server->poll);
+    event_base_free(server->base);
+    config_unref(&server->config);
+}
+
+static bool server_init_main_loop(struct server *server)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGPIPE, &ignore, NULL);
+    server->base = event_base_new();
+    if (server->base == NULL)
+        return false;
+    evsignal_assign(&server->term, server->base, SIGTERM, server_on_signal, server);
+    evsignal_assign(&server->interrupt, server->base, SIGINT, server_on_signal, server);
+    evtimer_assign(&server->poll, server->base, server_on_poll, server);
+    return event_add(&server->term, NULL) == 0 && event_add(&server->interrupt, NULL) == 0;
+}
+
+static bool server_init(struct server *server, struct config *config)
+{
+    /* The microsecond of the start: larger than any seq that was given out before, so that a client
+     * which comes back after a restart can be told what it missed. */
+    uint64_t head = clock_wall_us();
+
+    server->config = config;
+    server->started_ms = clock_ms();
+    ratelimit_init(&server->publish_limit, (unsigned)config->publish_rate,
+                   (unsigned)config->publish_burst);
+    server_raise_limits();
+    json_object_seed(0);
+    if (*config->static_root != '\0' &&
+        !static_files_load(&server->static_files, config->static_root))
+        return false;
+    return server_init_main_loop(server) && broadcast_init(&server->broadcast, server, head) == 0 &&
+           server_init_threads(server, head) && acceptor_init(&server->acceptor, server);
+}
+
+int server_run(struct config *config, void (*on_ready)(void *arg), void *arg)
+{
+    static struct server server; /* the one server of this process */
+
+    if (!server_init(&server, config) || server_start_stages(&server) != 0) {
+        log_error("server", "cannot start");
+        return 1; /* the process ends, and with it everything that was begun */
+    }
+    log_info("server", "ready, %u I/O threads", server.io_thread_count);
+    on_ready(arg);
+    event_base_dispatch(server.base);
+    server_stop_stages(&server);
+    server_destroy(&server);
+    log_info("server", "stopped");
+    return 0;
+}

@@ -1,0 +1,193 @@
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "delivery.h"
+#include "stentor/base/crypto.h"
+#include "stentor/base/obj.h"
+#include "stentor/base/utf8.h"
+
+enum { SESSION_FIRST_HEAP_ROOMS = 4 };
+
+const char *session_join_error(enum session_join_result result)
+{
+    switch (result) {
+    case SESSION_JOINED:
+    case SESSION_ALREADY_IN:
+        return NULL;
+    case SESSION_TOO_MANY_ROOMS:
+        return "you are in as many rooms as max_rooms allows; leave one first";
+    case SESSION_BAD_ROOM:
+        return "a room's name is 1 to 256 bytes of UTF-8, and not \"*\"";
+    case SESSION_NO_MEMORY:
+        return "the server has no memory for it; try again later";
+    }
+    return NULL;
+}
+
+void session_id_make(uint8_t id[SESSION_ID_BYTES], unsigned io_thread)
+{
+    crypto_random(id, SESSION_ID_BYTES);
+    id[0] = (uint8_t)io_thread;
+}
+
+void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text)
+{
+    crypto_base64url(text, id, SESSION_ID_BYTES);
+}
+
+struct session *session_new(struct delivery *delivery, struct conn *conn, enum dialect dialect,
+                            const struct session_ops *ops, void *client, uint64_t cursor)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    OWNER_ASSERT(delivery->owner);
+    if (session == NULL)
+        return NULL;
+    OBJ_INIT(session, SESSION_MAGIC);
+    session->dialect = (uint8_t)dialect;
+    session->cursor = cursor;
+    session->conn = conn;
+    session->memberships = &session->first;
+    session->membership_capacity = 1;
+    session->ops = ops;
+    session->client = client;
+    session->delivery = delivery;
+    session_id_make(session->id, delivery->io_thread);
+    delivery_dialect_join(delivery, dialect);
+    session->lag = SESSION_GONE; /* in no list yet */
+    delivery_set_lag(delivery, session, SESSION_OWED);
+    return session;
+}
+
+static struct membership *session_find(const struct session *session, const struct room *room)
+{
+    for (uint32_t i = 0; i < session->membership_count; i++)
+        if (session->memberships[i].room == room)
+            return &session->memberships[i];
+    return NULL;
+}
+
+bool session_is_member(const struct session *session, const struct room *room)
+{
+    return session_find(session, room) != NULL;
+}
+
+/* Ends the membership in slot `i`, of which the last one then takes the place. */
+static void session_end_membership(struct session *session, uint32_t i)
+{
+    struct delivery *delivery = session->delivery;
+    struct room *room = session->memberships[i].room;
+    struct session *moved = room_remove_member(room, session->memberships[i].index);
+
+    if (moved != NULL) {
+        session_find(moved, room)->index = session->memberships[i].index;
+        delivery_member_moved(delivery, room, moved);
+    }
+    session->membership_count--;
+    session->memberships[i] = session->memberships[session->membership_count];
+    stats_sub(&delivery->stats->memberships, 1);
+    room_release(&delivery->rooms, room);
+}
+
+void session_close(struct session *session)
+{
+    OBJ_CHECK(session, SESSION_MAGIC);
+    OWNER_ASSERT(session->delivery->owner);
+    if (session->lag == SESSION_GONE)
+        return;
+    while (session->membership_count > 0)
+        session_end_membership(session, session->membership_count - 1);
+    delivery_dialect_leave(session->delivery, (enum dialect)session->dialect);
+    delivery_set_lag(session->delivery, session, SESSION_GONE);
+}
+
+void session_free(struct session **slot)
+{
+    struct session *session = *slot;
+
+    if (session == NULL)
+        return;
+    ENSURE(session->lag == SESSION_GONE);
+    *slot = NULL;
+    if (session->memberships != &session->first)
+        free(session->memberships);
+    OBJ_CLEAR(session);
+    free(session);
+}
+
+/* Makes room for one more membership: the first lies in the session, several on the heap. */
+static bool session_reserve(struct session *session)
+{
+    uint32_t capacity = session->membership_capacity;
+    struct membership *memberships;
+
+    if (session->membership_count < capacity)
+        return true;
+    capacity = capacity < SESSION_FIRST_HEAP_ROOMS ? SESSION_FIRST_HEAP_ROOMS : capacity * 2;
+    memberships = malloc(capacity * sizeof(*memberships));
+    if (memberships == NULL)
+        return false;
+    memcpy(memberships, session->memberships,
+           session->membership_count * sizeof(*memberships));
+    if (session->memberships != &session->first)
+        free(session->memberships);
+    session->memberships = memberships;
+    session->membership_capacity = capacity;
+    return true;
+}
+
+enum session_join_result session_join(struct session *session, int namespace, struct span name,
+                                      uint64_t from)
+{
+    struct delivery *delivery = session->delivery;
+    struct room *room;
+
+    OWNER_ASSERT(delivery->owner);
+    /* What a running fan-out owes the session is older than this membership: give it first. */
+    if (session->lag == SESSION_CURRENT)
+        delivery_catch_up(delivery, session);
+    if (session->lag == SESSION_GONE)
+        return SESSION_NO_MEMORY;
+    room = room_intern(&delivery->rooms, namespace, name.ptr, name.len);
+    if (room == NULL)
+        return SESSION_NO_MEMORY;
+    if (session_is_member(session, room))
+        return SESSION_ALREADY_IN;
+    if (!session_reserve(session) || !room_add_member(room, session)) {
+        room_release(&delivery->rooms, room);
+        return SESSION_NO_MEMORY;
+    }
+    session->memberships[session->membership_count++] = (struct membership){
+        .room = room,
+        .index = room->member_count - 1,
+        .from = from,
+    };
+    stats_add(&delivery->stats->memberships, 1);
+    return SESSION_JOINED;
+}
+
+enum session_join_result session_join_room(struct session *session, int namespace,
+                                           struct span name, uint64_t from)
+{
+    if (name.len == 0 || name.len > MESSAGE_MAX_NAME || !utf8_valid(name.ptr, name.len) ||
+        (name.len == 1 && name.ptr[0] == '*') || memchr(name.ptr, '\0', name.len) != NULL)
+        return SESSION_BAD_ROOM;
+    /* One membership more than rooms: everyone in the namespace. */
+    if (session->membership_count > (uint32_t)session->delivery->config->max_rooms)
+        return SESSION_TOO_MANY_ROOMS;
+    return session_join(session, namespace, name, from);
+}
+
+bool session_leave(struct session *session, int namespace, struct span name)
+{
+    struct room *room = room_find(&session->delivery->rooms, namespace, name.ptr, name.len);
+    struct membership *membership = room != NULL ? session_find(session, room) : NULL;
+
+    OWNER_ASSERT(session->delivery->owner);
+    if (membership == NULL)
+        return false;
+    session_end_membership(session, (uint32_t)(membership - session->memberships));
+    return true;
+}

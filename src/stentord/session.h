@@ -1,0 +1,105 @@
+/*
+ * session.h - a client as delivery sees it: a cursor, the rooms it is in, and a way out.
+ *
+ * Owned by one I/O thread, named in the first byte of the session's id. A session is CURRENT when
+ * it has been given everything up to the newest message, but for what running fan-outs still owe
+ * it; OWED when a later slice goes on with it; BLOCKED while its socket takes no more (its cursor
+ * stands still, and nothing grows); GONE once it has been closed and waits to be freed.
+ */
+#ifndef STENTORD_SESSION_H
+#define STENTORD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "dialect.h"
+#include "room.h"
+#include "stentor/base/json.h"
+
+struct conn;
+struct delivery;
+struct session;
+
+enum { SESSION_ID_BYTES = 16, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
+
+enum session_lag { SESSION_CURRENT, SESSION_OWED, SESSION_BLOCKED, SESSION_GONE };
+
+/* How a session's protocol says things that are for this client alone. */
+struct session_ops {
+    /* Messages of the room from `from` to `to` will not come. May close the session. */
+    void (*gap)(struct session *session, const struct room *room, uint64_t from, uint64_t to);
+    /* Closes the session: it fell too far behind. */
+    void (*too_slow)(struct session *session);
+};
+
+struct membership {
+    struct room *room;
+    uint32_t index; /* in room->members */
+    uint64_t from;  /* messages up to here are older than the membership */
+    uint64_t told;  /* a gap up to here has been told */
+};
+
+struct session {
+    unsigned magic;
+    uint8_t dialect; /* enum dialect */
+    uint8_t lag;     /* enum session_lag */
+    uint64_t cursor; /* everything that was due up to here has been given */
+    struct conn *conn;
+    struct membership *memberships; /* `first` while there is at most one */
+    uint32_t membership_count;
+    uint32_t membership_capacity;
+    struct membership first;
+    TAILQ_ENTRY(session) link; /* in the delivery's list for its lag */
+    const struct session_ops *ops;
+    void *client; /* of the protocol that made it */
+    struct delivery *delivery;
+    uint8_t id[SESSION_ID_BYTES];
+};
+
+#define SESSION_MAGIC 0x73657373u
+
+enum session_join_result {
+    SESSION_JOINED,
+    SESSION_ALREADY_IN,
+    SESSION_TOO_MANY_ROOMS,
+    SESSION_BAD_ROOM, /* empty, too long or not UTF-8 */
+    SESSION_NO_MEMORY,
+};
+
+/* A sentence for the client; NULL for success. */
+const char *session_join_error(enum session_join_result result);
+
+/* A session without rooms that has been given everything up to `cursor`. It is OWED at first, so
+ * that what came after `cursor` follows once it has joined. NULL when memory is out. */
+struct session *session_new(struct delivery *delivery, struct conn *conn, enum dialect dialect,
+                            const struct session_ops *ops, void *client,
+                            uint64_t cursor) MUST_CHECK;
+
+/* Takes the session out of rooms and lists: nothing is delivered any more. */
+void session_close(struct session *session);
+
+/* Frees a closed session; not inside a delivery. */
+void session_free(struct session **session);
+
+/* Joins a room by its name, or everyone in the namespace (an empty name). Messages after `from`
+ * are due; the head of the journal stands for none of those that are there already. */
+enum session_join_result session_join(struct session *session, int namespace, struct span name,
+                                      uint64_t from) MUST_CHECK;
+
+/* The same for a client's wish: a real room, and not more than max_rooms of them. */
+enum session_join_result session_join_room(struct session *session, int namespace,
+                                           struct span name, uint64_t from) MUST_CHECK;
+
+/* False when it was not in that room. */
+bool session_leave(struct session *session, int namespace, struct span name);
+
+bool session_is_member(const struct session *session, const struct room *room);
+
+/* Writes an id as text: to a SESSION_ID_TEXT buffer. */
+void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text);
+
+/* A new id that names the thread. */
+void session_id_make(uint8_t id[SESSION_ID_BYTES], unsigned io_thread);
+
+#endif

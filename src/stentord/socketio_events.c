@@ -1,0 +1,109 @@
+#include <jansson.h>
+#include <string.h>
+
+#include "client_publish.h"
+#include "io_thread.h"
+#include "socketio_client.h"
+
+const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room)
+{
+    struct session *session = client->session;
+    enum session_join_result result;
+
+    if (!session->delivery->config->client_join)
+        return "clients may not join rooms (client_join)";
+    result = session_join_room(session, namespace, room,
+                               journal_head(&session->delivery->journal));
+    return session_join_error(result);
+}
+
+static const char *socketio_event_leave(struct socketio_client *client, int namespace,
+                                        struct span room)
+{
+    if (room.len == 0 || !session_leave(client->session, namespace, room))
+        return "you are not in that room";
+    return NULL;
+}
+
+/* The raw text of the event's first argument; empty when there is none. */
+static struct span socketio_event_argument(const struct socketio_event *event)
+{
+    struct span argument = {"", 0};
+    size_t pos = 0;
+
+    if (json_array_next(event->packet.data, &pos, &argument) &&
+        !json_array_next(event->packet.data, &pos, &argument))
+        argument.len = 0;
+    return argument;
+}
+
+static const char *socketio_event_publish(struct socketio_client *client,
+                                          const struct socketio_event *event,
+                                          char error[ENVELOPE_ERROR])
+{
+    struct span envelope = socketio_event_argument(event);
+
+    if (envelope.len == 0)
+        return "publish needs an object: {room, event, data}";
+    return client_publish(client->ws->conn->thread, event->namespace, envelope,
+                          event->attachments, event->attachment_count, error)
+               ? NULL
+               : error;
+}
+
+/* NULL when the event was carried out, or a sentence. */
+static const char *socketio_event_execute(struct socketio_client *client,
+                                          const struct socketio_event *event, const json_t *args,
+                                          char error[ENVELOPE_ERROR])
+{
+    const char *name = json_string_value(json_array_get(args, 0));
+    const json_t *first = json_array_get(args, 1);
+    struct span room = {json_string_value(first), json_string_length(first)};
+
+    if (strcmp(name, "join") == 0)
+        return room.ptr != NULL ? socketio_event_join(client, event->namespace, room)
+                                : "join needs a room's name";
+    if (strcmp(name, "leave") == 0)
+        return room.ptr != NULL ? socketio_event_leave(client, event->namespace, room)
+                                : "leave needs a room's name";
+    if (strcmp(name, "publish") == 0)
+        return socketio_event_publish(client, event, error);
+    return "unknown event; this server understands join, leave and publish";
+}
+
+static void socketio_event_ack(struct socketio_client *client, const struct socketio_event *event,
+                               const char *error)
+{
+    struct socket_io_packet head = event->packet;
+    struct strbuf data = STRBUF_INIT;
+
+    head.type = SOCKET_IO_ACK;
+    head.attachments = 0;
+    if (error == NULL) {
+        strbuf_append_str(&data, "[{\"ok\":true}]");
+    } else {
+        strbuf_append_str(&data, "[{\"ok\":false,\"error\":");
+        json_append_string(&data, error, strlen(error));
+        strbuf_append_str(&data, "}]");
+    }
+    socketio_client_send(client, &head, (struct span){data.data, data.len});
+    strbuf_free(&data);
+}
+
+void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event)
+{
+    struct stats *stats = &client->ws->conn->thread->stats;
+    char buffer[ENVELOPE_ERROR];
+    /* socket_io_parse has seen that it is an array which begins with a text. */
+    json_t *args = json_loadb(event->packet.data.ptr, event->packet.data.len, json_load_flags(),
+                              NULL);
+    const char *error = args == NULL ? "the server has no memory; try again later"
+                                     : socketio_event_execute(client, event, args, buffer);
+
+    stats_add(&stats->client_events, 1);
+    if (error != NULL)
+        stats_add(&stats->client_events_refused, 1);
+    if (event->packet.has_ack)
+        socketio_event_ack(client, event, error);
+    json_decref(args);
+}

@@ -1,0 +1,97 @@
+#include "stage.h"
+
+#include <errno.h>
+
+static void stage_on_mail(evutil_socket_t fd, short events, void *arg)
+{
+    struct stage *stage = arg;
+
+    (void)fd;
+    (void)events;
+    mailbox_open_all(&stage->mailbox, stage->self);
+    if (stage->after_mail != NULL)
+        stage->after_mail(stage->self);
+}
+
+static struct event_base *stage_new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base;
+
+    if (config == NULL)
+        return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+int stage_init(struct stage *stage, const char *name, void *self)
+{
+    int error = mailbox_init(&stage->mailbox);
+
+    if (error < 0)
+        return error;
+    stage->name = name;
+    stage->self = self;
+    stage->on_start = NULL;
+    stage->after_mail = NULL;
+    owner_take(&stage->owner);
+    stage->base = stage_new_base();
+    if (stage->base == NULL) {
+        mailbox_destroy(&stage->mailbox);
+        return -ENOMEM;
+    }
+    event_assign(&stage->mail_event, stage->base, stage->mailbox.fd, EV_READ | EV_PERSIST,
+                 stage_on_mail, stage);
+    return event_add(&stage->mail_event, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+static void *stage_run(void *arg)
+{
+    struct stage *stage = arg;
+
+    owner_take(&stage->owner);
+    if (stage->on_start != NULL)
+        stage->on_start(stage->self);
+    event_base_dispatch(stage->base);
+    return NULL;
+}
+
+int stage_start(struct stage *stage)
+{
+    int error = pthread_create(&stage->thread, NULL, stage_run, stage);
+
+    if (error != 0)
+        return -error;
+    pthread_setname_np(stage->thread, stage->name);
+    return 0;
+}
+
+static void stage_open_stop(struct mail *mail, void *self)
+{
+    struct stage *stage = CONTAINER_OF(mail, struct stage, stop);
+
+    (void)self;
+    event_base_loopbreak(stage->base);
+}
+
+void stage_stop(struct stage *stage)
+{
+    stage->stop.open = stage_open_stop;
+    stage_post(stage, &stage->stop);
+}
+
+void stage_join(struct stage *stage)
+{
+    pthread_join(stage->thread, NULL);
+    owner_take(&stage->owner);
+}
+
+void stage_destroy(struct stage *stage)
+{
+    event_del(&stage->mail_event);
+    event_base_free(stage->base);
+    mailbox_destroy(&stage->mailbox);
+}

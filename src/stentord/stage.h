@@ -1,0 +1,48 @@
+/*
+ * stage.h - a thread with an event loop and a mailbox: what acceptor, I/O and broadcast share.
+ *
+ * The stage belongs to its thread from stage_start until stage_join; from outside only stage_post
+ * and stage_stop may be called meanwhile.
+ */
+#ifndef STENTORD_STAGE_H
+#define STENTORD_STAGE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+
+#include "stentor/base/compiler.h"
+#include "stentor/base/mailbox.h"
+#include "stentor/base/owner.h"
+
+struct stage {
+    const char *name; /* of the thread, up to 15 characters */
+    void *self;       /* what mails are opened with */
+    void (*on_start)(void *self);      /* first, on the thread; may be NULL */
+    void (*after_mail)(void *self);    /* after each batch of mails; may be NULL */
+    struct owner owner;
+    struct event_base *base;
+    struct event mail_event;
+    struct mailbox mailbox;
+    struct mail stop;
+    pthread_t thread;
+};
+
+/* Makes the event base and the mailbox. `name` must stay valid. 0 or a negative errno. */
+int stage_init(struct stage *stage, const char *name, void *self) MUST_CHECK;
+int stage_start(struct stage *stage) MUST_CHECK;
+
+/* Any thread. */
+static inline void stage_post(struct stage *stage, struct mail *mail)
+{
+    mailbox_post(&stage->mailbox, mail);
+}
+
+/* Any thread, once: the loop ends after the mails that were posted before. */
+void stage_stop(struct stage *stage);
+
+/* Waits until the thread has ended, and takes the stage over. */
+void stage_join(struct stage *stage);
+void stage_destroy(struct stage *stage);
+
+#endif

@@ -1,0 +1,46 @@
+#include "static_endpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io_thread.h"
+#include "server.h"
+
+static void static_respond(struct http_conn *http, const struct static_file *file)
+{
+    struct span known;
+    char headers[128];
+
+    snprintf(headers, sizeof(headers), "ETag: %s\r\nCache-Control: no-cache\r\n", file->etag);
+    if (http_header(http->msg, "if-none-match", &known) && known.len == strlen(file->etag) &&
+        memcmp(known.ptr, file->etag, known.len) == 0)
+        http_conn_respond(http, 304, headers, file->type, "", 0);
+    else
+        http_conn_respond_buf(http, 200, headers, file->type, file->content);
+}
+
+static void static_on_request(struct http_conn *http)
+{
+    const struct static_file *file = NULL;
+    struct strbuf decoded = STRBUF_INIT;
+    struct span path, query;
+
+    http_split_target(http->msg, &path, &query);
+    if (http_decode(path, false, &decoded))
+        file = static_files_find(&http->conn->thread->server->static_files,
+                                 (struct span){decoded.data, decoded.len});
+    strbuf_free(&decoded);
+    if (file != NULL)
+        static_respond(http, file);
+    else
+        http_conn_error(http, 404, NULL, "not_found",
+                        "there is nothing at this path; see stentor-protocol(7)");
+}
+
+const struct endpoint static_endpoint = {
+    .path = "/",
+    .subtree = true,
+    .methods = 1u << HTTP_GET | 1u << HTTP_HEAD,
+    .allow = "GET, HEAD",
+    .on_request = static_on_request,
+};
