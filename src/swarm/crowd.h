@@ -1,0 +1,108 @@
+/*
+ * crowd.h - all simulated clients: when they connect, what they share, what became of them.
+ *
+ * Connects follow an open-loop schedule: client `i` is due at start + i * ramp / clients, whatever
+ * became of the others. There is no pool and no limit of connects under way.
+ * The crowd owns its clients and the buffers that they share. One thread; one event base, which
+ * like the options and the measure belongs to the caller and must outlive the crowd.
+ */
+#ifndef STENTOR_SWARM_CROWD_H
+#define STENTOR_SWARM_CROWD_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stentor/base/compiler.h"
+#include "stentor/base/histogram.h"
+#include "stentor/base/strbuf.h"
+#include "stentor/wire/websocket.h"
+
+#include "alarm.h"
+#include "client.h"
+#include "measure.h"
+#include "net.h"
+#include "options.h"
+#include "tally.h"
+#include "timeline.h"
+
+enum { CROWD_BUFFER = 65536, CROWD_MAX_MESSAGE = 64 << 20 };
+
+struct crowd {
+    unsigned magic;
+    const struct options *options;
+    struct event_base *base;
+    struct measure *measure;
+    struct net_address target;
+    struct net_sources sources;
+    struct client *clients;
+    unsigned max_open; /* connections for which there are descriptors */
+
+    struct alarm connect_alarm;
+    uint64_t start_ns;
+    unsigned started; /* clients whose connect has begun; the next one to begin */
+    unsigned oldest;  /* all below have joined or failed */
+
+    unsigned open;       /* sockets */
+    unsigned connected;  /* that ever joined */
+    unsigned joined;     /* at this time */
+    uint64_t settled_ns; /* when the last connect was decided */
+    bool closing;
+    struct tally failures;
+    struct tally losses;
+    struct histogram connect_delay; /* from the planned connect until joined */
+    struct histogram connect_lag;   /* from the planned connect until it began */
+    struct timeline connects;
+    struct timeline pings;
+    uint64_t ping_interval_ns; /* as announced, or else as seen between two pings; 0: unknown */
+    uint64_t gaps;             /* notices that messages will not come */
+    uint64_t wire_bytes;       /* received, everything from the connect on */
+
+    /* What clients share while one of them is being served. */
+    uint8_t buffer[CROWD_BUFFER];
+    struct ws_reader reader; /* idle between two reads */
+    struct ws_reader_config reader_config;
+    struct strbuf scratch;
+    struct strbuf request_head; /* of the handshake, up to the key */
+    uint64_t now_ns;            /* when the bytes in hand were received */
+    uint64_t random;
+    char cause[TALLY_MAX_LABEL];
+
+    /* Called after a read when `due_ns` has passed or the number of unfinished messages is below
+     * `in_flight`: reading ten thousand sockets must not make the next message late. */
+    uint64_t due_ns;
+    unsigned in_flight;
+    void (*on_due)(void *arg, uint64_t now_ns);
+    void *arg;
+};
+
+/* NULL when it cannot be set up; `*error` says why. */
+struct crowd *crowd_new(struct event_base *base, const struct options *options,
+                        struct measure *measure, const char **error) MUST_CHECK;
+void crowd_free(struct crowd **crowd);
+
+/* Begins to connect. */
+void crowd_start(struct crowd *crowd);
+
+/* No further connects. */
+void crowd_stop(struct crowd *crowd);
+
+/* Fails the connects that take too long; to be called several times a second. */
+void crowd_expire(struct crowd *crowd, uint64_t now_ns);
+
+/* Is every connect decided? */
+bool crowd_settled(const struct crowd *crowd);
+
+/* All clients say goodbye; done when `open` is 0. */
+void crowd_close(struct crowd *crowd);
+
+/* When client `i` is due to connect. */
+uint64_t crowd_due(const struct crowd *crowd, unsigned i);
+
+/* From client.c: what became of a client. */
+void crowd_on_joined(struct crowd *crowd, struct client *client);
+void crowd_on_failed(struct crowd *crowd, const char *cause);
+void crowd_on_lost(struct crowd *crowd, struct client *client, const char *cause);
+void crowd_on_ping(struct crowd *crowd, struct client *client);
+
+#endif

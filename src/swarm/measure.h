@@ -1,0 +1,110 @@
+/*
+ * measure.h - what became of each message: delivered to whom, when, in which order.
+ *
+ * Every message has a number `n` and a planned time. A client's `track` remembers up to which
+ * number it has everything, and the gaps below that; so loss, duplicates and order are exact, and
+ * cost nothing while all goes well. A message that nobody published (its publisher was refused) is
+ * missed by nobody.
+ *
+ * A `measure` owns the messages, the rounds and the gaps of tracks; one thread.
+ */
+#ifndef STENTOR_SWARM_MEASURE_H
+#define STENTOR_SWARM_MEASURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stentor/base/compiler.h"
+#include "stentor/base/histogram.h"
+
+enum measure_answer { /* what the server said to the publisher */
+                      MEASURE_UNANSWERED,
+                      MEASURE_ACCEPTED,
+                      MEASURE_REFUSED,
+};
+
+struct measure_message {
+    uint64_t due_ns;   /* the planned time */
+    uint64_t first_ns; /* of the first and the last delivery */
+    uint64_t last_ns;
+    uint64_t behind_ns; /* sum over the deliveries of the time since the first */
+    uint32_t delivered;
+    uint32_t awaited; /* deliveries that are still to come */
+    uint16_t round;
+    uint8_t answer; /* enum measure_answer */
+    bool finished;  /* nothing more is awaited */
+};
+
+struct measure_round {
+    uint64_t messages;
+    uint64_t refused;
+    uint64_t unanswered;
+    uint64_t delivered;
+    uint64_t lost;
+    uint64_t duplicated;
+    uint64_t out_of_order;
+    double skew_mean_ns; /* first to last delivery of a message */
+    uint64_t skew_max_ns;
+    double
+        relative_ns; /* mean over messages of the non-first clients' mean delay after the first */
+    struct histogram delay; /* from the planned time to each delivery */
+};
+
+struct measure_gap {
+    uint32_t from; /* the missing numbers, `to` not included */
+    uint32_t to;
+};
+
+struct measure_gaps {
+    unsigned count;
+    unsigned cap;
+    struct measure_gap items[];
+};
+
+/* One client's part. */
+struct measure_track {
+    uint32_t first; /* the first number that it must get */
+    uint32_t next;  /* one above the highest number that it got */
+    uint32_t end;   /* numbers from here on came after it had gone */
+    struct measure_gaps *gaps;
+};
+
+struct measure {
+    struct measure_message *messages;
+    uint32_t count;
+    uint32_t cap;
+    uint32_t oldest;     /* all below are finished */
+    uint32_t unfinished; /* messages of which deliveries are awaited */
+    uint32_t round;      /* to which the next message belongs */
+    uint32_t round_count;
+    struct measure_round *rounds;
+    uint64_t delivered;
+    uint64_t foreign; /* messages of other publishers */
+};
+
+/* False when memory is out. */
+bool measure_init(struct measure *measure, unsigned rounds) MUST_CHECK;
+void measure_free(struct measure *measure);
+
+/* A message that is due at that time goes out to `clients` clients; its number. */
+uint32_t measure_publish(struct measure *measure, uint64_t due_ns, uint32_t clients);
+
+/* The server's answer to it. */
+void measure_answer(struct measure *measure, uint32_t n, enum measure_answer answer);
+
+/* A client takes part from now on, or no longer. */
+void measure_join(const struct measure *measure, struct measure_track *track);
+void measure_leave(struct measure *measure, struct measure_track *track);
+
+/* A client got message `n` that says it was due at `t`. */
+void measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
+                     uint64_t now_ns);
+
+/* Gives up waiting for messages that were due before. */
+void measure_expire(struct measure *measure, uint64_t before_ns);
+
+/* At the end: counts what the track misses (and frees its gaps), then sums up the messages. */
+void measure_finish_track(struct measure *measure, struct measure_track *track);
+void measure_finish(struct measure *measure);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * payload.h - what a published message says: its number and when it was due.
+ *
+ * The data is JSON of an exact size, {"n":12,"t":123456789012345,"p":"xxx"}, with `t` in
+ * nanoseconds of the monotonic clock. Clients find both numbers by a scan, wherever the server's
+ * envelope put them. Pure functions; any thread.
+ */
+#ifndef STENTOR_SWARM_PAYLOAD_H
+#define STENTOR_SWARM_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stentor/base/compiler.h"
+#include "stentor/base/strbuf.h"
+
+/* The smallest size that holds these numbers. */
+size_t payload_min_size(uint64_t n, uint64_t t);
+
+/* Appends the data, `size` bytes of it (more only if they do not suffice). */
+void payload_append(struct strbuf *out, uint64_t n, uint64_t t, size_t size);
+
+/* Finds the numbers in a message as it was received; false when it is not one of these. */
+bool payload_scan(const char *text, size_t len, uint64_t *n, uint64_t *t) MUST_CHECK;
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * url.h - the parts of the URLs that the command line takes.
+ *
+ * A `struct url` is plain data of its caller's. Pure functions; any thread.
+ */
+#ifndef STENTOR_SWARM_URL_H
+#define STENTOR_SWARM_URL_H
+
+#include <stdbool.h>
+
+#include "stentor/base/compiler.h"
+
+enum { URL_MAX_HOST = 256, URL_MAX_PATH = 1024 };
+
+struct url {
+    char host[URL_MAX_HOST];          /* without the brackets of an IPv6 address */
+    char port[6];                     /* decimal */
+    char authority[URL_MAX_HOST + 9]; /* what the Host header says */
+    char path[URL_MAX_PATH];          /* with the query; "" when the URL has none, or just "/" */
+};
+
+/* Reads `[http:// or ws://]HOST[:PORT][/PATH]`; on false `*error` says what is wrong. */
+bool url_parse(const char *text, struct url *url, const char **error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,251 @@
+#include "unit.h"
+
+#include "../../src/swarm/measure.h"
+
+#define MS 1000000u
+
+static struct measure measure;
+static struct measure_track tracks[4];
+
+/* One round, and `clients` clients that have joined. */
+static void begin(unsigned clients)
+{
+    assert_true(measure_init(&measure, 1));
+    memset(tracks, 0, sizeof(tracks));
+    for (unsigned i = 0; i < clients; i++)
+        measure_join(&measure, &tracks[i]);
+}
+
+static void publish(unsigned count, unsigned clients)
+{
+    for (unsigned i = 0; i < count; i++)
+        measure_answer(&measure, measure_publish(&measure, 1000 + measure.count, clients),
+                       MEASURE_ACCEPTED);
+}
+
+static void arrive(unsigned client, uint64_t n)
+{
+    measure_arrival(&measure, &tracks[client], n, 1000 + n, 2000);
+}
+
+static const struct measure_round *finish(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tracks); i++)
+        measure_finish_track(&measure, &tracks[i]);
+    measure_finish(&measure);
+    return &measure.rounds[0];
+}
+
+static void assert_counts(unsigned delivered, unsigned lost, unsigned duplicated, unsigned order)
+{
+    const struct measure_round *round = finish();
+
+    assert_int_equal(round->delivered, delivered);
+    assert_int_equal(round->lost, lost);
+    assert_int_equal(round->duplicated, duplicated);
+    assert_int_equal(round->out_of_order, order);
+    measure_free(&measure);
+}
+
+static void test_everything_arrives(void **state)
+{
+    (void)state;
+    begin(2);
+    publish(3, 2);
+    assert_int_equal(measure.unfinished, 3);
+    for (unsigned n = 0; n < 3; n++) {
+        arrive(0, n);
+        assert_int_equal(measure.unfinished, 3 - n);
+        arrive(1, n);
+        assert_int_equal(measure.unfinished, 2 - n);
+    }
+    assert_int_equal(measure.oldest, 3);
+    assert_counts(6, 0, 0, 0);
+}
+
+static void test_lost(void **state)
+{
+    (void)state;
+    begin(2);
+    publish(5, 2);
+    arrive(0, 1); /* misses 0, 2 and 4; the other client misses everything */
+    arrive(0, 3);
+    assert_counts(2, 3 + 5, 0, 0);
+}
+
+static void test_duplicated(void **state)
+{
+    (void)state;
+    begin(1);
+    publish(3, 1);
+    arrive(0, 0);
+    arrive(0, 0);
+    arrive(0, 1);
+    arrive(0, 2);
+    arrive(0, 0);
+    assert_counts(3, 0, 2, 0);
+}
+
+static void test_out_of_order(void **state)
+{
+    static const unsigned order[] = {0, 4, 2, 1, 3, 6, 5, 2};
+
+    (void)state;
+    begin(1);
+    publish(7, 1);
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        arrive(0, order[i]);
+    assert_int_equal(measure.unfinished, 0);
+    assert_counts(7, 0, 1, 4); /* 2, 1, 3 and 5 came late; the second 2 is a duplicate */
+}
+
+/* Every order of arrival gives the same sum: what is late is not lost. */
+static void test_random_order(void **state)
+{
+    unsigned numbers[200];
+    uint64_t random = 1;
+
+    (void)state;
+    begin(1);
+    publish(ARRAY_LEN(numbers), 1);
+    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
+        numbers[i] = i;
+    for (unsigned i = ARRAY_LEN(numbers) - 1; i > 0; i--) {
+        unsigned j = unit_random(&random) % (i + 1), other = numbers[j];
+
+        numbers[j] = numbers[i];
+        numbers[i] = other;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
+        arrive(0, numbers[i]);
+    assert_int_equal(finish()->lost, 0);
+    assert_int_equal(measure.rounds[0].delivered, ARRAY_LEN(numbers));
+    assert_int_equal(measure.rounds[0].duplicated, 0);
+    measure_free(&measure);
+}
+
+static void test_refused_is_not_lost(void **state)
+{
+    (void)state;
+    begin(1);
+    measure_answer(&measure, measure_publish(&measure, 1000, 1), MEASURE_REFUSED);
+    measure_publish(&measure, 1001, 1); /* no answer, and nobody got it */
+    publish(1, 1);
+    assert_int_equal(measure.unfinished, 2);
+    arrive(0, 2);
+    assert_int_equal(measure.unfinished, 1);
+    assert_int_equal(finish()->refused, 1);
+    assert_int_equal(measure.rounds[0].unanswered, 1);
+    assert_int_equal(measure.rounds[0].lost, 0);
+    measure_free(&measure);
+}
+
+/* Somebody got it: so it was published, and who did not get it lost it. */
+static void test_unanswered_but_delivered(void **state)
+{
+    (void)state;
+    begin(2);
+    measure_publish(&measure, 1000, 2);
+    arrive(0, 0);
+    assert_counts(1, 1, 0, 0);
+}
+
+static void test_joins_late_and_leaves_early(void **state)
+{
+    (void)state;
+    begin(1);
+    publish(2, 1);
+    measure_join(&measure, &tracks[1]);
+    arrive(1, 1); /* was under way when it joined */
+    publish(2, 2);
+    arrive(1, 2);
+    assert_int_equal(measure.unfinished, 4);
+    measure_leave(&measure, &tracks[1]); /* 3 is under way, and lost */
+    publish(1, 1);
+    for (unsigned n = 0; n < 5; n++)
+        arrive(0, n);
+    assert_int_equal(measure.unfinished, 0);
+    assert_counts(6, 1, 0, 0);
+}
+
+static void test_foreign(void **state)
+{
+    (void)state;
+    begin(1);
+    publish(1, 1);
+    measure_arrival(&measure, &tracks[0], 0, 77, 2000); /* another publisher's number 0 */
+    measure_arrival(&measure, &tracks[0], 9, 1009, 2000);
+    assert_int_equal(measure.foreign, 2);
+    assert_counts(0, 1, 0, 0);
+}
+
+static void test_expired(void **state)
+{
+    (void)state;
+    begin(1);
+    publish(3, 1);
+    measure_expire(&measure, 1002);
+    assert_int_equal(measure.unfinished, 1);
+    arrive(0, 0); /* late, but not lost */
+    assert_int_equal(measure.unfinished, 1);
+    assert_counts(1, 2, 0, 0);
+}
+
+/* Four clients, of which the others get the message 249, 348 and 906 ms after the first. */
+static void test_relative_delay(void **state)
+{
+    static const unsigned ms[] = {0, 249, 348, 906};
+    const struct measure_round *round;
+
+    (void)state;
+    begin(4);
+    publish(1, 4);
+    for (unsigned i = 0; i < ARRAY_LEN(ms); i++)
+        measure_arrival(&measure, &tracks[i], 0, 1000, 1000 + (uint64_t)(100 + ms[i]) * MS);
+    round = finish();
+    assert_true(round->relative_ns == 501.0 * MS);
+    assert_true(round->skew_mean_ns == 906.0 * MS);
+    assert_int_equal(round->skew_max_ns, 906 * MS);
+    assert_int_equal(round->delay.min, 100 * MS);
+    assert_int_equal(round->delay.max, 1006 * MS);
+    measure_free(&measure);
+}
+
+/* The mean over messages; one that a single client got has nothing to compare. */
+static void test_relative_delay_of_messages(void **state)
+{
+    const struct measure_round *round;
+
+    (void)state;
+    begin(2);
+    publish(3, 2);
+    measure_arrival(&measure, &tracks[0], 0, 1000, 10 * MS);
+    measure_arrival(&measure, &tracks[1], 0, 1000, 12 * MS);
+    measure_arrival(&measure, &tracks[0], 1, 1001, 20 * MS);
+    measure_arrival(&measure, &tracks[1], 1, 1001, 26 * MS);
+    measure_arrival(&measure, &tracks[0], 2, 1002, 30 * MS);
+    round = finish();
+    assert_true(round->relative_ns == 4.0 * MS);
+    assert_int_equal(round->skew_max_ns, 6 * MS);
+    measure_free(&measure);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything_arrives),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_duplicated),
+        cmocka_unit_test(test_out_of_order),
+        cmocka_unit_test(test_random_order),
+        cmocka_unit_test(test_refused_is_not_lost),
+        cmocka_unit_test(test_unanswered_but_delivered),
+        cmocka_unit_test(test_joins_late_and_leaves_early),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_expired),
+        cmocka_unit_test(test_relative_delay),
+        cmocka_unit_test(test_relative_delay_of_messages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
