@@ -255,7 +255,7 @@ static void conn_on_eof(struct conn *conn)
     conn_update_events(conn);
 }
 
-static void conn_read(struct conn *conn)
+void conn_read_now(struct conn *conn)
 {
     struct io_thread *thread = conn->thread;
     ssize_t n = recv(conn->fd, thread->scratch, IO_THREAD_SCRATCH, MSG_DONTWAIT);
@@ -280,7 +280,7 @@ static void conn_on_event(evutil_socket_t fd, short events, void *arg)
     if (events & EV_WRITE)
         conn_flush(conn);
     if (events & EV_READ && conn->phase != CONN_DEAD)
-        conn_read(conn);
+        conn_read_now(conn);
 }
 
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)

@@ -87,6 +87,9 @@ enum { CONN_PEER_TEXT = 64 };
 struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
                       const struct conn_protocol *protocol) MUST_CHECK;
 
+/* Reads what is there already, instead of waiting to be told. */
+void conn_read_now(struct conn *conn);
+
 /* Ends the connection now. Does nothing to a dead one. */
 void conn_close(struct conn *conn, enum close_reason reason);
 

@@ -59,6 +59,7 @@ struct delivery {
     struct session_list blocked;
     struct event slice; /* runs the next slice, after other events had their turn */
     uint32_t rotation;
+    struct session_id_pool id_pool;
     /* Scratch of one gathering. */
     struct due_source *sources;
     size_t source_capacity;

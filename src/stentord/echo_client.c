@@ -40,6 +40,8 @@ static const struct ws_app echo_app = {
 static bool echo_on_head(struct http_conn *http)
 {
     struct io_thread *thread = http->conn->thread;
+    struct strbuf answer = STRBUF_INIT;
+    struct ws_conn *ws;
 
     if (!thread->config->echo) {
         http_conn_error(http, 404, NULL, "not_found", "the echo endpoint is off (option echo)");
@@ -47,11 +49,13 @@ static bool echo_on_head(struct http_conn *http)
     }
     if (!ws_handshake_check(http))
         return false;
-    struct ws_conn *ws = ws_handshake_accept(http, &echo_app, NULL);
+    ws = ws_handshake_accept(http, &echo_app, NULL, &answer);
     if (ws != NULL) {
         stats_add(&thread->stats.clients_echo, 1);
+        conn_send(ws->conn, answer.data, answer.len);
         ws_conn_start(ws);
     }
+    strbuf_free(&answer);
     return false;
 }
 

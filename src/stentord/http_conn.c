@@ -38,6 +38,7 @@ void http_conn_accept(struct io_thread *thread, const struct accepted_conn *acce
     http->conn = conn;
     conn->state = http;
     http_set_timeout(http, thread->config->header_timeout);
+    conn_read_now(conn); /* the kernel held the connection back until its request came */
 }
 
 static bool http_begin_message(struct http_conn *http)

@@ -54,7 +54,7 @@ static void listener_remove_stale(const char *path)
 static int listener_bind(int fd, const struct config *config,
                          const union listener_address *address, socklen_t len)
 {
-    int on = 1;
+    int on = 1, seconds = 1;
 
     if (address->any.sa_family == AF_UNIX) {
         listener_remove_stale(address->un.sun_path);
@@ -62,6 +62,8 @@ static int listener_bind(int fd, const struct config *config,
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (address->any.sa_family == AF_INET6)
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        /* A connection is worth waking up for when its request is there. */
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
         /* Accepted sockets inherit it, so it costs no system call per connection. */
         if (config->tcp_nodelay)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

@@ -44,3 +44,16 @@ libstentord_a_SOURCES = \
 
 stentord_SOURCES = src/stentord/main.c
 stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
+
+# Tests of the library; the fixture is a thread's worth of server without a thread.
+stentord_unit_tests = tests/unit/test_delivery
+stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
+delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
+
+tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture)
+tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(stentord_unit_tests)
+TESTS += $(stentord_unit_tests)
+endif

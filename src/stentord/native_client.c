@@ -148,7 +148,8 @@ static const struct ws_app native_app = {
     .on_free = native_on_free,
 };
 
-static void native_hello(struct session *session, int namespace)
+/* Sends the handshake's answer and the hello behind it. */
+static void native_hello(struct session *session, int namespace, struct strbuf *answer)
 {
     struct strbuf text = STRBUF_INIT;
     char id[SESSION_ID_TEXT];
@@ -156,7 +157,11 @@ static void native_hello(struct session *session, int namespace)
     session_id_text(session->id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session->cursor);
-    native_send(session->client, &text);
+    ws_append_frame(answer, WS_TEXT, false, text.data, text.len);
+    if (answer->failed || text.failed)
+        conn_close(session->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(session->conn, answer->data, answer->len);
     strbuf_free(&text);
 }
 
@@ -179,7 +184,8 @@ static enum session_join_result native_join_all(struct session *session,
     return result;
 }
 
-static void native_start(struct ws_conn *ws, const struct room_query *query)
+static void native_start(struct ws_conn *ws, const struct room_query *query,
+                         struct strbuf *answer)
 {
     struct io_thread *thread = ws->conn->thread;
     uint64_t head = journal_head(&thread->delivery.journal);
@@ -198,7 +204,7 @@ static void native_start(struct ws_conn *ws, const struct room_query *query)
     ws->client = session;
     stats_add(&thread->stats.clients_native, 1);
     ws_conn_start(ws);
-    native_hello(session, query->namespace);
+    native_hello(session, query->namespace, answer);
     if (session->lag == SESSION_GONE)
         return;
     error = session_join_error(native_join_all(session, query));
@@ -214,15 +220,17 @@ static void native_start(struct ws_conn *ws, const struct room_query *query)
 
 static bool native_on_head(struct http_conn *http)
 {
+    struct strbuf answer = STRBUF_INIT;
     struct room_query query;
 
     if (!ws_handshake_check(http))
         return false;
     if (room_query_parse(http, &query)) {
-        struct ws_conn *ws = ws_handshake_accept(http, &native_app, NATIVE_SUBPROTOCOL);
-        if (ws != NULL && conn_is_open(ws->conn))
-            native_start(ws, &query);
+        struct ws_conn *ws = ws_handshake_accept(http, &native_app, NATIVE_SUBPROTOCOL, &answer);
+        if (ws != NULL)
+            native_start(ws, &query, &answer);
     }
+    strbuf_free(&answer);
     room_query_free(&query);
     return false;
 }

@@ -26,10 +26,18 @@ const char *session_join_error(enum session_join_result result)
     return NULL;
 }
 
-void session_id_make(uint8_t id[SESSION_ID_BYTES], unsigned io_thread)
+void session_id_make(struct delivery *delivery, uint8_t id[SESSION_ID_BYTES])
 {
-    crypto_random(id, SESSION_ID_BYTES);
-    id[0] = (uint8_t)io_thread;
+    struct session_id_pool *pool = &delivery->id_pool;
+
+    if (pool->left < SESSION_ID_BYTES) {
+        crypto_random(pool->bytes, sizeof(pool->bytes));
+        pool->left = sizeof(pool->bytes);
+    }
+    pool->left -= SESSION_ID_BYTES;
+    memcpy(id, pool->bytes + pool->left, SESSION_ID_BYTES);
+    memset(pool->bytes + pool->left, 0, SESSION_ID_BYTES); /* an id is a secret */
+    id[0] = (uint8_t)delivery->io_thread;
 }
 
 void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text)
@@ -54,7 +62,7 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->ops = ops;
     session->client = client;
     session->delivery = delivery;
-    session_id_make(session->id, delivery->io_thread);
+    session_id_make(delivery, session->id);
     delivery_dialect_join(delivery, dialect);
     session->lag = SESSION_GONE; /* in no list yet */
     delivery_set_lag(delivery, session, SESSION_OWED);
@@ -163,6 +171,8 @@ enum session_join_result session_join(struct session *session, int namespace, st
         .room = room,
         .index = room->member_count - 1,
         .from = from,
+        /* Who asks for all that there is (0) does not miss what went before. */
+        .told = from == 0 ? room->trimmed : 0,
     };
     stats_add(&delivery->stats->memberships, 1);
     return SESSION_JOINED;

@@ -99,7 +99,13 @@ bool session_is_member(const struct session *session, const struct room *room);
 /* Writes an id as text: to a SESSION_ID_TEXT buffer. */
 void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text);
 
+/* Random bytes in store: asking for many at once is cheaper than for a few at a time. */
+struct session_id_pool {
+    size_t left;
+    uint8_t bytes[1024];
+};
+
 /* A new id that names the thread. */
-void session_id_make(uint8_t id[SESSION_ID_BYTES], unsigned io_thread);
+void session_id_make(struct delivery *delivery, uint8_t id[SESSION_ID_BYTES]);
 
 #endif

@@ -56,7 +56,7 @@ static struct socketio_socket *socketio_add_socket(struct socketio_client *clien
         client->sockets = sockets;
     }
     sockets[client->socket_count].namespace = namespace;
-    session_id_make(sockets[client->socket_count].id, client->ws->conn->thread->index);
+    session_id_make(client->session->delivery, sockets[client->socket_count].id);
     return &sockets[client->socket_count++];
 }
 
@@ -383,7 +383,8 @@ static struct socketio_client *socketio_new(struct ws_conn *ws)
     return client;
 }
 
-static void socketio_start(struct ws_conn *ws)
+/* Sends the handshake's answer and Engine.IO's open packet behind it. */
+static void socketio_start(struct ws_conn *ws, struct strbuf *answer)
 {
     struct io_thread *thread = ws->conn->thread;
     struct socketio_client *client = socketio_new(ws);
@@ -405,7 +406,11 @@ static void socketio_start(struct ws_conn *ws)
                                  });
     ws_conn_set_limit(ws, clock_ms() + (uint64_t)thread->config->connect_timeout * 1000);
     ws_conn_start(ws);
-    ws_conn_send(ws, WS_TEXT, open.data, open.len);
+    ws_append_frame(answer, WS_TEXT, false, open.data, open.len);
+    if (answer->failed || open.failed)
+        conn_close(ws->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(ws->conn, answer->data, answer->len);
     strbuf_free(&open);
 }
 
@@ -445,6 +450,9 @@ static bool socketio_check_query(struct http_conn *http)
 
 static bool socketio_on_head(struct http_conn *http)
 {
+    struct strbuf answer = STRBUF_INIT;
+    struct ws_conn *ws;
+
     if (!socketio_check_query(http))
         return false;
     if (!http->msg->upgrade) {
@@ -453,9 +461,10 @@ static bool socketio_on_head(struct http_conn *http)
     }
     if (!ws_handshake_check(http))
         return false;
-    struct ws_conn *ws = ws_handshake_accept(http, &socketio_app, NULL);
-    if (ws != NULL && conn_is_open(ws->conn))
-        socketio_start(ws);
+    ws = ws_handshake_accept(http, &socketio_app, NULL, &answer);
+    if (ws != NULL)
+        socketio_start(ws, &answer);
+    strbuf_free(&answer);
     return false;
 }
 

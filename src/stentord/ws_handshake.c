@@ -62,25 +62,22 @@ static void ws_handshake_append(const struct http_conn *http, const char *subpro
 }
 
 struct ws_conn *ws_handshake_accept(struct http_conn *http, const struct ws_app *app,
-                                    const char *subprotocol)
+                                    const char *subprotocol, struct strbuf *out)
 {
-    struct strbuf extension = STRBUF_INIT, out = STRBUF_INIT;
+    struct strbuf extension = STRBUF_INIT;
     struct conn *conn = http->conn;
     bool deflate = ws_handshake_deflate(http, &extension);
     struct ws_conn *ws = ws_conn_new(conn, app, deflate);
 
-    ws_handshake_append(http, subprotocol, &extension, &out);
-    if (ws == NULL || out.failed) {
-        free(ws);
-        ws = NULL;
-        conn_close(conn, CLOSE_NO_MEMORY);
-    } else {
-        conn_clear_deadline(conn);
-        http_conn_upgrade(http, &ws_conn_protocol, ws);
-        conn_send(conn, out.data, out.len);
-        stats_add(&conn->thread->stats.handshakes, 1);
-    }
+    ws_handshake_append(http, subprotocol, &extension, out);
     strbuf_free(&extension);
-    strbuf_free(&out);
+    if (ws == NULL || out->failed) {
+        free(ws);
+        conn_close(conn, CLOSE_NO_MEMORY);
+        return NULL;
+    }
+    conn_clear_deadline(conn);
+    http_conn_upgrade(http, &ws_conn_protocol, ws);
+    stats_add(&conn->thread->stats.handshakes, 1);
     return ws;
 }

@@ -12,9 +12,11 @@
 /* Is it a good opening handshake? If not it has been answered: 400, or 426 with what to send. */
 bool ws_handshake_check(struct http_conn *http) MUST_CHECK;
 
-/* Answers 101 and turns the connection into a WebSocket; `subprotocol` is named in the answer when
- * the client offered it (NULL: none is known). NULL when memory is out: the connection is dead. */
+/* Turns the connection into a WebSocket and appends the answer, 101, to `out`: the caller sends it
+ * together with whatever it has to say first, in one packet. `subprotocol` is named in the answer
+ * when the client offered it (NULL: none is known). NULL when memory is out: the connection is
+ * dead. */
 struct ws_conn *ws_handshake_accept(struct http_conn *http, const struct ws_app *app,
-                                    const char *subprotocol) MUST_CHECK;
+                                    const char *subprotocol, struct strbuf *out) MUST_CHECK;
 
 #endif
