@@ -29,11 +29,16 @@ static int http_on_url(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
-static int http_append_text(struct http_message *msg, const char *at, size_t len)
+/* Continues a header's name or value, whose length grows only when its text did: the headers of a
+ * message that failed may still be looked at. */
+static int http_append_text(struct http_message *msg, size_t *part_len, const char *at, size_t len)
 {
     if (msg->text.len + len > msg->limits.head)
         return http_fail(msg, 431, "the headers are too large");
     strbuf_append(&msg->text, at, len);
+    if (msg->text.failed)
+        return HPE_USER;
+    *part_len += len;
     return 0;
 }
 
@@ -43,14 +48,15 @@ static int http_on_header_field(llhttp_t *parser, const char *at, size_t len)
 
     if (msg->head_done)
         return 0; /* a trailer: it comes after all decisions, and is ignored (RFC 9110, 6.5.1) */
+    if (len == 0)
+        return 0; /* for http_on_header_field_complete to find */
     if (msg->header_count == 0 || msg->in_value) {
         if (msg->header_count == HTTP_MAX_HEADERS)
             return http_fail(msg, 431, "there are too many headers");
         msg->headers[msg->header_count++] = (struct http_header){.name = msg->text.len};
         msg->in_value = false;
     }
-    msg->headers[msg->header_count - 1].name_len += len;
-    return http_append_text(msg, at, len);
+    return http_append_text(msg, &msg->headers[msg->header_count - 1].name_len, at, len);
 }
 
 static int http_on_header_field_complete(llhttp_t *parser)
@@ -59,7 +65,7 @@ static int http_on_header_field_complete(llhttp_t *parser)
 
     if (msg->head_done)
         return 0;
-    if (msg->header_count == 0 || msg->in_value || msg->headers[msg->header_count - 1].name_len == 0)
+    if (msg->header_count == 0 || msg->in_value)
         return http_fail(msg, 400, "a header has no name");
     return 0;
 }
@@ -76,8 +82,7 @@ static int http_on_header_value(llhttp_t *parser, const char *at, size_t len)
         header->value = msg->text.len;
         msg->in_value = true;
     }
-    header->value_len += len;
-    return http_append_text(msg, at, len);
+    return http_append_text(msg, &header->value_len, at, len);
 }
 
 /* llhttp calls this also for an empty value, for which it has no span. */
@@ -225,16 +230,21 @@ bool http_method_is(const struct http_message *msg, llhttp_method_t method)
     return msg->parser.method == method;
 }
 
+/* A part of the headers' text; before its first byte arrived there is no text to point into. */
+static struct span http_text(const struct http_message *msg, size_t at, size_t len)
+{
+    return len > 0 ? (struct span){msg->text.data + at, len} : (struct span){"", 0};
+}
+
 static struct span http_header_name(const struct http_message *msg, unsigned i)
 {
-    return (struct span){msg->text.data + msg->headers[i].name, msg->headers[i].name_len};
+    return http_text(msg, msg->headers[i].name, msg->headers[i].name_len);
 }
 
 static struct span http_header_value(const struct http_message *msg, unsigned i)
 {
     /* llhttp leaves white space behind a value in it. */
-    return json_trim(
-        (struct span){msg->text.data + msg->headers[i].value, msg->headers[i].value_len});
+    return json_trim(http_text(msg, msg->headers[i].value, msg->headers[i].value_len));
 }
 
 bool http_span_equals(struct span text, const char *str)

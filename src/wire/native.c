@@ -57,8 +57,7 @@ static const char *native_check(const struct native_command *command)
     return NULL;
 }
 
-bool native_parse(const char *text, size_t len, struct native_command *command,
-                  const char **error)
+bool native_parse(const char *text, size_t len, struct native_command *command, const char **error)
 {
     struct span object = {text, len};
 

@@ -197,8 +197,8 @@ static int ws_read_data(struct ws_reader *reader, const struct ws_reader_config 
                         const uint8_t *data, size_t len, ws_on_message on_message, void *arg)
 {
     bool frame_done = reader->payload_done == reader->payload_len;
-    bool whole = frame_done && reader->fin && len == reader->payload_len &&
-                 reader->message.len == 0;
+    bool whole =
+        frame_done && reader->fin && len == reader->payload_len && reader->message.len == 0;
     int result;
 
     if (!ws_text_ok(reader, data, len))

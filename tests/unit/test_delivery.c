@@ -425,7 +425,7 @@ enum { MODEL_CLIENTS = 24, MODEL_ROOMS = 5, MODEL_STEPS = 6000 };
 struct model_client {
     struct fixture_client client;
     bool in[MODEL_ROOMS];
-    uint64_t due[FIXTURE_MAX_SEEN]; /* seqs that it must see, or that a gap must name */
+    uint64_t due[FIXTURE_MAX_SEEN];      /* seqs that it must see, or that a gap must name */
     unsigned due_room[FIXTURE_MAX_SEEN]; /* bits of the rooms by which it is due */
     unsigned due_count;
 };

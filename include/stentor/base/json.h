@@ -33,7 +33,7 @@ bool json_text_valid(const char *text, size_t len, char error[JSON_MAX_ERROR]) M
 /* The text without white space around it. */
 struct span json_trim(struct span text);
 
-/* Walks over the elements of the array `array`: the first call with `*pos` = 0. False at its end. */
+/* Walks over the elements of an array: the first call with `*pos` = 0. False at its end. */
 bool json_array_next(struct span array, size_t *pos, struct span *element);
 
 /* The value of the last member `name` (plain ASCII) of the object `object`; false without one. */

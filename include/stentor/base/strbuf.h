@@ -19,7 +19,9 @@ struct strbuf {
     bool failed;
 };
 
+/* clang-format off */
 #define STRBUF_INIT {NULL, 0, 0, false}
+/* clang-format on */
 
 /* Frees the bytes; the buffer is empty, usable and not failed afterwards. */
 void strbuf_free(struct strbuf *buf);

@@ -15,8 +15,8 @@
 #include "stentor/base/compiler.h"
 
 enum {
-    WHEEL_SLOTS = 1024,  /* a power of two */
-    WHEEL_TICK_MS = 50,  /* so one turn is 51.2 s */
+    WHEEL_SLOTS = 2048, /* a power of two */
+    WHEEL_TICK_MS = 20, /* so one turn is about 41 s */
 };
 
 struct wheel_timer {

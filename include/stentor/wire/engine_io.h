@@ -26,7 +26,8 @@ enum engine_io_type {
     ENGINE_IO_NOOP = '6',
 };
 
-enum engine_io_error { /* the `code` of a refused handshake */
+/* The `code` of a refused handshake. */
+enum engine_io_error {
     ENGINE_IO_UNKNOWN_TRANSPORT = 0,
     ENGINE_IO_UNKNOWN_SID = 1,
     ENGINE_IO_BAD_HANDSHAKE_METHOD = 2,

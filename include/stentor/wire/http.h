@@ -51,7 +51,7 @@ struct http_message {
     bool in_value; /* the last header's value has begun */
     bool head_done;
     bool upgrade;      /* asks for another protocol (Connection: upgrade) */
-    int status;         /* after HTTP_FAILED: what to answer */
+    int status;        /* after HTTP_FAILED: what to answer */
     const char *error; /* after HTTP_FAILED: a sentence */
 };
 
@@ -83,7 +83,8 @@ bool http_has_body(const struct http_message *msg);
 const char *http_method(const struct http_message *msg);
 bool http_method_is(const struct http_message *msg, llhttp_method_t method);
 
-/* The value of a header, by its lower-case name; false without one. Of several, the first. */
+/* The value of a header, by its lower-case name, without white space around it; false without one.
+ * Of several, the first. Trailers (behind a chunked body) are no headers: they are not kept. */
 bool http_header(const struct http_message *msg, const char *name, struct span *value);
 
 /* Does the comma-separated list in the header (all lines of it) hold `token`, in any case? */

@@ -29,11 +29,11 @@ enum native_command_type {
 
 struct native_command {
     enum native_command_type type;
-    json_t *root;         /* owns the strings; native_command_free */
-    const char *room;     /* join, leave, publish; NULL: none (publish: everyone) */
-    const char *event;    /* publish */
-    struct span data;     /* publish: the raw text of `data`; empty: none */
-    struct span id;       /* the raw text of `id`, given back in the answer; empty: none */
+    json_t *root;      /* owns the strings; native_command_free */
+    const char *room;  /* join, leave, publish; NULL: none (publish: everyone) */
+    const char *event; /* publish */
+    struct span data;  /* publish: the raw text of `data`; empty: none */
+    struct span id;    /* the raw text of `id`, given back in the answer; empty: none */
 };
 
 /* False when the text is not a command; `*error` is a sentence for its sender, and `command->id`

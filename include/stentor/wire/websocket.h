@@ -18,7 +18,8 @@
 #include "stentor/base/utf8.h"
 #include "stentor/wire/deflate.h"
 
-enum ws_opcode { /* RFC 6455 section 5.2 */
+/* RFC 6455 section 5.2 */
+enum ws_opcode {
     WS_CONTINUATION = 0x0,
     WS_TEXT = 0x1,
     WS_BINARY = 0x2,
@@ -27,7 +28,8 @@ enum ws_opcode { /* RFC 6455 section 5.2 */
     WS_PONG = 0xa,
 };
 
-enum ws_close_code { /* RFC 6455 section 7.4.1 */
+/* RFC 6455 section 7.4.1 */
+enum ws_close_code {
     WS_CODE_NORMAL = 1000,
     WS_CODE_GOING_AWAY = 1001,
     WS_CODE_PROTOCOL_ERROR = 1002,
@@ -49,8 +51,8 @@ enum {
 
 /* What a connection agreed upon and allows; constant while it lives. */
 struct ws_reader_config {
-    size_t max_message;      /* bytes, after inflation; more is close code 1009 */
-    bool from_client;        /* frames must be masked; otherwise they must not be */
+    size_t max_message;        /* bytes, after inflation; more is close code 1009 */
+    bool from_client;          /* frames must be masked; otherwise they must not be */
     struct inflater *inflater; /* permessage-deflate was negotiated; NULL: RSV1 is an error */
 };
 
