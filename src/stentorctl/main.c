@@ -1,0 +1,95 @@
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "complain.h"
+#include "ctl.h"
+#include "publish.h"
+#include "status.h"
+#include "stentor/base/compiler.h"
+#include "watch.h"
+
+#define MAIN_DEFAULT_SERVER "http://127.0.0.1:8081"
+
+static const struct {
+    const char *name;
+    int (*run)(const struct ctl *ctl, int argc, char **argv);
+} commands[] = {
+    {"publish", publish_run},
+    {"status", status_run},
+    {"watch", watch_run},
+};
+
+static void print_usage(FILE *to)
+{
+    fprintf(to, "usage: stentorctl [-s URL|unix:PATH] [-k KEY] COMMAND\n"
+                "       stentorctl ... " PUBLISH_USAGE "\n"
+                "       stentorctl ... " STATUS_USAGE "\n"
+                "       stentorctl ... " WATCH_USAGE "\n"
+                "       stentorctl -V | -h\n"
+                "The server is " MAIN_DEFAULT_SERVER " without -s; the key is that of STENTOR_KEY "
+                "without -k.\n");
+}
+
+static int run_command(const struct ctl *ctl, int argc, char **argv)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(ctl, argc, argv);
+    complain("there is no command '%s'", argv[0]);
+    print_usage(stderr);
+    return CTL_USAGE;
+}
+
+/* Output that could not be written is a failure, even if all else went well. */
+static int flush_output(int result)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return result;
+    if (result == CTL_OK)
+        complain("cannot write: %s", strerror(errno));
+    return result == CTL_OK ? CTL_FAILED : result;
+}
+
+int main(int argc, char **argv)
+{
+    const char *server = MAIN_DEFAULT_SERVER;
+    struct ctl ctl = {.key = getenv("STENTOR_KEY")};
+    int option, result;
+
+    while ((option = getopt(argc, argv, "+s:k:hV")) != -1) {
+        switch (option) {
+        case 's':
+            server = optarg;
+            break;
+        case 'k':
+            ctl.key = optarg;
+            break;
+        case 'h':
+            print_usage(stdout);
+            return flush_output(CTL_OK);
+        case 'V':
+            printf("stentorctl %s\n", STENTOR_VERSION);
+            return flush_output(CTL_OK);
+        default:
+            print_usage(stderr);
+            return CTL_USAGE;
+        }
+    }
+    if (optind == argc) {
+        print_usage(stderr);
+        return CTL_USAGE;
+    }
+    if (ctl.key != NULL && *ctl.key == '\0')
+        ctl.key = NULL;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (!target_init(&ctl.target, server))
+        return CTL_USAGE;
+    result = run_command(&ctl, argc - optind, argv + optind);
+    target_free(&ctl.target);
+    curl_global_cleanup();
+    return flush_output(result);
+}

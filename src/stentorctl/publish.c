@@ -1,0 +1,179 @@
+#include "publish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "complain.h"
+#include "request.h"
+#include "stentor/base/json.h"
+#include "stentor/base/utf8.h"
+
+/* The envelope that grows while the options are read. */
+struct publish {
+    const char *namespace;
+    const char *key;
+    struct strbuf rooms;  /* elements of a JSON array */
+    struct strbuf except; /* likewise */
+    struct strbuf input;  /* standard input, when it is the data */
+    struct span data;
+};
+
+static bool publish_check_text(const char *what, const char *text)
+{
+    if (utf8_valid(text, strlen(text)))
+        return true;
+    complain("%s is not valid UTF-8", what);
+    return false;
+}
+
+static void publish_append_string(struct strbuf *out, const char *text)
+{
+    json_append_string(out, text, strlen(text));
+}
+
+static void publish_append_element(struct strbuf *out, const char *text)
+{
+    if (out->len > 0)
+        strbuf_append_char(out, ',');
+    publish_append_string(out, text);
+}
+
+static bool publish_read_options(struct publish *publish, int argc, char **argv)
+{
+    int option;
+
+    optind = 1;
+    while ((option = getopt(argc, argv, "+n:r:x:K:")) != -1) {
+        if (option == '?' || !publish_check_text("an option's value", optarg))
+            return false;
+        if (option == 'n')
+            publish->namespace = optarg;
+        else if (option == 'K')
+            publish->key = optarg;
+        else
+            publish_append_element(option == 'r' ? &publish->rooms : &publish->except, optarg);
+    }
+    if (optind == argc || argc - optind > 2) {
+        complain(optind == argc ? "publish needs the name of an event"
+                                : "publish takes an EVENT and one DATA: quote DATA for the shell");
+        return false;
+    }
+    return publish_check_text("EVENT", argv[optind]);
+}
+
+static bool publish_read_input(struct publish *publish)
+{
+    char buf[16384];
+    size_t n;
+
+    while ((n = fread(buf, 1, sizeof(buf), stdin)) > 0)
+        strbuf_append(&publish->input, buf, n);
+    if (ferror(stdin)) {
+        complain("cannot read standard input: %s", strerror(errno));
+        return false;
+    }
+    publish->data = (struct span){publish->input.data, publish->input.len};
+    if (publish->input.failed)
+        complain_no_memory();
+    else if (publish->input.len == 0)
+        complain("standard input is empty; for no data leave DATA away");
+    return !publish->input.failed && publish->input.len > 0;
+}
+
+/* Does it look as if the user meant a text, and forgot that JSON quotes it? */
+static bool publish_looks_bare(struct span data)
+{
+    return data.len == 0 || strchr("{[\"-0123456789", data.ptr[0]) == NULL;
+}
+
+static bool publish_check_data(struct span data)
+{
+    char error[JSON_MAX_ERROR];
+    struct span trimmed = json_trim(data);
+
+    if (json_text_valid(data.ptr, data.len, error))
+        return true;
+    if (publish_looks_bare(trimmed))
+        complain("DATA must be JSON; for a text write '\"%.*s\"'",
+                 trimmed.len > 0 && trimmed.len <= 40 ? (int)trimmed.len : 5,
+                 trimmed.len > 0 && trimmed.len <= 40 ? trimmed.ptr : "hello");
+    else
+        complain("DATA must be JSON: %s", error);
+    return false;
+}
+
+static void publish_append_envelope(const struct publish *publish, const char *event,
+                                    struct strbuf *out)
+{
+    strbuf_append_str(out, "{\"event\":");
+    publish_append_string(out, event);
+    if (publish->namespace != NULL) {
+        strbuf_append_str(out, ",\"namespace\":");
+        publish_append_string(out, publish->namespace);
+    }
+    if (publish->rooms.len > 0) {
+        strbuf_append_str(out, ",\"rooms\":[");
+        strbuf_append(out, publish->rooms.data, publish->rooms.len);
+        strbuf_append_char(out, ']');
+    }
+    if (publish->except.len > 0) {
+        strbuf_append_str(out, ",\"except\":[");
+        strbuf_append(out, publish->except.data, publish->except.len);
+        strbuf_append_char(out, ']');
+    }
+    if (publish->key != NULL) {
+        strbuf_append_str(out, ",\"key\":");
+        publish_append_string(out, publish->key);
+    }
+    strbuf_append_str(out, ",\"data\":");
+    strbuf_append(out, publish->data.ptr, publish->data.len);
+    strbuf_append_char(out, '}');
+}
+
+static int publish_send(const struct ctl *ctl, const struct publish *publish, const char *event)
+{
+    struct strbuf envelope = STRBUF_INIT, answer = STRBUF_INIT;
+    int result = CTL_FAILED;
+
+    publish_append_envelope(publish, event, &envelope);
+    if (envelope.failed || publish->rooms.failed || publish->except.failed) {
+        complain_no_memory();
+    } else if (request_post(ctl, "/publish", &envelope, &answer)) {
+        struct span text = json_trim((struct span){answer.data, answer.len});
+
+        printf("%.*s\n", (int)text.len, text.ptr != NULL ? text.ptr : "");
+        result = CTL_OK;
+    }
+    strbuf_free(&envelope);
+    strbuf_free(&answer);
+    return result;
+}
+
+int publish_run(const struct ctl *ctl, int argc, char **argv)
+{
+    struct publish publish = {.data = {"null", 4}};
+    int result = CTL_USAGE;
+
+    if (publish_read_options(&publish, argc, argv)) {
+        const char *event = argv[optind];
+        const char *data = argv[optind + 1]; /* NULL at argv's end */
+        bool from_stdin = data != NULL && strcmp(data, "-") == 0;
+
+        if (data != NULL)
+            publish.data = (struct span){data, strlen(data)};
+        if (from_stdin && !publish_read_input(&publish))
+            result = CTL_FAILED;
+        else if (publish_check_data(publish.data))
+            result = publish_send(ctl, &publish, event);
+        else
+            result = from_stdin ? CTL_FAILED : CTL_USAGE;
+    } else {
+        fprintf(stderr, "usage: stentorctl " PUBLISH_USAGE "\n");
+    }
+    strbuf_free(&publish.rooms);
+    strbuf_free(&publish.except);
+    strbuf_free(&publish.input);
+    return result;
+}

@@ -1,0 +1,18 @@
+/*
+ * publish.h - `stentorctl publish`: sends one message to everyone, or to some rooms.
+ *
+ * The program has one thread.
+ */
+#ifndef STENTORCTL_PUBLISH_H
+#define STENTORCTL_PUBLISH_H
+
+#include "ctl.h"
+
+#define PUBLISH_USAGE                                                                              \
+    "publish [-n NAMESPACE] [-r ROOM]... [-x EXCEPT_ROOM]... [-K CONFLATION_KEY] "                 \
+    "EVENT [DATA | -]"
+
+/* argv[0] is the command's name; returns an exit code. */
+int publish_run(const struct ctl *ctl, int argc, char **argv);
+
+#endif

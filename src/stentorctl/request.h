@@ -1,0 +1,29 @@
+/*
+ * request.h - one HTTP request to the server, and what its answer means for a person.
+ *
+ * The response belongs to the caller. The program has one thread.
+ */
+#ifndef STENTORCTL_REQUEST_H
+#define STENTORCTL_REQUEST_H
+
+#include <stdbool.h>
+
+#include "ctl.h"
+#include "stentor/base/compiler.h"
+#include "stentor/base/strbuf.h"
+
+/* Both append the body of a 200 to `body`. Anything else is complained about, with what to do; then
+ * they return false. */
+bool request_get(const struct ctl *ctl, const char *path, struct strbuf *body) MUST_CHECK;
+bool request_post(const struct ctl *ctl, const char *path, const struct strbuf *json,
+                  struct strbuf *body) MUST_CHECK;
+
+/* Complains about an answer that is not a success: its status, the server's words, what to do. */
+void request_explain(const struct ctl *ctl, const char *path, long status,
+                     const struct strbuf *body);
+
+/* Complains about a transfer that failed; `detail` is curl's own message or "". */
+void request_explain_failure(const struct ctl *ctl, CURL *curl, CURLcode result,
+                             const char *detail);
+
+#endif
