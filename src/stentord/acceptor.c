@@ -13,11 +13,11 @@
 #include "stentor/base/log.h"
 
 enum {
-    ACCEPTOR_BATCH = 64,       /* connections per listener and turn */
-    ACCEPTOR_MIN_PAUSE = 10,   /* milliseconds */
+    ACCEPTOR_BATCH = 64,     /* connections per listener and turn */
+    ACCEPTOR_MIN_PAUSE = 10, /* milliseconds */
     ACCEPTOR_MAX_PAUSE = 1000,
     ACCEPTOR_FULL_PAUSE = 20,
-    ACCEPTOR_RESERVE = 64,     /* descriptors for listeners, event loops, logs and admins */
+    ACCEPTOR_RESERVE = 64, /* descriptors for listeners, event loops, logs and admins */
 };
 
 static void acceptor_listen(struct acceptor *acceptor, bool clients, bool on)

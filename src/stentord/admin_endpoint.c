@@ -46,8 +46,8 @@ static void admin_on_status(struct http_conn *http)
     server_sum_stats(server, &sum);
     strbuf_printf(&body,
                   "{\"version\":\"%s\",\"uptime_seconds\":%" PRIu64 ",\"seq\":%" PRIu64
-                  ",\"io_threads\":%u,\"clients\":%" PRIu64
-                  ",\"journal\":{\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64 "},\"counters\":{",
+                  ",\"io_threads\":%u,\"clients\":%" PRIu64 ",\"journal\":{\"messages\":%" PRIu64
+                  ",\"bytes\":%" PRIu64 "},\"counters\":{",
                   STENTOR_VERSION, admin_uptime(server),
                   journal_head(&http->conn->thread->delivery.journal), server->io_thread_count,
                   stats_get(&sum.clients_native) + stats_get(&sum.clients_socketio),

@@ -181,8 +181,8 @@ static int catch_up_gather(struct delivery *delivery, const struct session *sess
         }
         if (!wanted)
             continue;
-        struct refbuf *encoding = message_encoding(message, (enum dialect)session->dialect,
-                                                   &delivery->encoder);
+        struct refbuf *encoding =
+            message_encoding(message, (enum dialect)session->dialect, &delivery->encoder);
         if (encoding == NULL)
             return -1;
         delivery->batch[count] = message;
@@ -253,10 +253,11 @@ enum catch_up_result catch_up_session(struct delivery *delivery, struct session 
 static bool catch_up_due_is(struct delivery *delivery, const struct session *session,
                             const struct message *message)
 {
-    bool all;
-    int count = catch_up_gather(delivery, session, &all);
+    int sources = catch_up_find_sources(delivery, session);
+    bool wanted;
 
-    return count == 1 && all && delivery->batch[0] == message;
+    return sources < 0 || (catch_up_next(delivery, session, sources, &wanted) == message &&
+                           wanted && catch_up_next(delivery, session, sources, &wanted) == NULL);
 }
 #endif
 

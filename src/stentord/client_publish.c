@@ -29,8 +29,7 @@ bool client_publish(struct io_thread *thread, int namespace, struct span envelop
 
     if (!thread->config->client_publish)
         return client_publish_fail(error, "clients may not publish here (client_publish)");
-    if (server_overloaded(server) ||
-        ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0)
+    if (server_overloaded(server) || ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0)
         return client_publish_fail(error, "too many messages; try again later (publish_rate)");
     struct message *message = envelope_parse(&context, envelope, error);
     if (message == NULL)

@@ -10,8 +10,8 @@
 
 struct io_thread;
 
-/* Publishes one envelope to the namespace; false after a mistake: `error` is a sentence. The message
- * is under way then, and nobody waits for its answer. */
+/* Publishes one envelope to the namespace; false after a mistake: `error` is a sentence. The
+ * message is under way then, and nobody waits for its answer. */
 bool client_publish(struct io_thread *thread, int namespace, struct span envelope,
                     struct refbuf *const *attachments, size_t attachment_count,
                     char error[ENVELOPE_ERROR]) MUST_CHECK;

@@ -236,8 +236,7 @@ void config_unref(struct config **slot)
     struct config *config = *slot;
 
     *slot = NULL;
-    if (config != NULL &&
-        atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
+    if (config != NULL && atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
         config_free(config);
 }
 

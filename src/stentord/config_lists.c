@@ -163,13 +163,11 @@ static void config_read_namespaces(struct config_reader *reader, const config_se
         config->namespace_count = 1;
         return;
     }
-    config_read_strings(reader, root, "namespaces", &config->namespaces,
-                        &config->namespace_count);
+    config_read_strings(reader, root, "namespaces", &config->namespaces, &config->namespace_count);
     for (size_t i = 0; i < config->namespace_count; i++)
         if (config->namespaces[i][0] != '/' || strchr(config->namespaces[i], ',') != NULL)
             config_mistake(reader, list, "namespaces",
-                           "\"%s\": a name begins with / and has no comma",
-                           config->namespaces[i]);
+                           "\"%s\": a name begins with / and has no comma", config->namespaces[i]);
     if (config->namespace_count == 0)
         config_mistake(reader, list, "namespaces", "at least one is needed, usually \"/\"");
 }

@@ -14,8 +14,8 @@
 #include "stentor/base/obj.h"
 
 enum {
-    CONN_LINGER_MS = 2000,         /* how long a finishing connection waits for the peer */
-    CONN_PAUSE_BYTES = 65536,      /* a peer that does not read its answers is not read from */
+    CONN_LINGER_MS = 2000,    /* how long a finishing connection waits for the peer */
+    CONN_PAUSE_BYTES = 65536, /* a peer that does not read its answers is not read from */
     CONN_FLUSH_IOV = 64,
 };
 

@@ -67,7 +67,7 @@ struct conn {
     struct io_thread *thread;
     uint8_t phase; /* enum conn_phase */
     uint8_t finish_reason;
-    bool admin; /* came in by an admin listener */
+    bool admin;           /* came in by an admin listener */
     bool reading_stopped; /* by the protocol */
     bool eof;
     short events; /* that are being waited for */

@@ -141,8 +141,7 @@ static void delivery_schedule(struct delivery *delivery)
 
 void delivery_member_moved(struct delivery *delivery, struct room *room, struct session *moved)
 {
-    if (!room->fanout.active || moved->lag != SESSION_CURRENT ||
-        moved->cursor >= room->fanout.last)
+    if (!room->fanout.active || moved->lag != SESSION_CURRENT || moved->cursor >= room->fanout.last)
         return;
     delivery_set_lag(delivery, moved, SESSION_OWED);
     delivery_schedule(delivery);
@@ -258,8 +257,8 @@ static void delivery_visit(struct delivery *delivery, struct room *room, struct 
     if (session->lag != SESSION_CURRENT || session->cursor >= room->fanout.last)
         return;
     if (LIKELY(single != NULL) && LIKELY(!conn_pending(session->conn))) {
-        if (UNLIKELY(!catch_up_single(delivery, session, single,
-                                      journal_head(&delivery->journal))) &&
+        if (UNLIKELY(
+                !catch_up_single(delivery, session, single, journal_head(&delivery->journal))) &&
             session->lag != SESSION_GONE)
             delivery_set_lag(delivery, session, SESSION_BLOCKED);
         return;

@@ -29,8 +29,8 @@
 #include "stentor/base/owner.h"
 
 enum {
-    DELIVERY_BATCH = 64,            /* messages in one system call */
-    DELIVERY_BATCH_BYTES = 262144,  /* and about this many bytes */
+    DELIVERY_BATCH = 64,           /* messages in one system call */
+    DELIVERY_BATCH_BYTES = 262144, /* and about this many bytes */
 };
 
 TAILQ_HEAD(session_list, session);

@@ -26,9 +26,8 @@ void encoder_destroy(struct encoder *encoder)
 }
 
 /* Appends one frame; deflated when that is asked for and makes it smaller. */
-static void encoder_append_frame(struct encoder *encoder, struct strbuf *out,
-                                 enum ws_opcode opcode, bool deflate, const void *payload,
-                                 size_t len)
+static void encoder_append_frame(struct encoder *encoder, struct strbuf *out, enum ws_opcode opcode,
+                                 bool deflate, const void *payload, size_t len)
 {
     struct strbuf packed = STRBUF_INIT;
 
@@ -67,12 +66,12 @@ static void encoder_append_rooms(struct strbuf *out, const struct message *messa
 /* Is it Socket.IO's stand-in for an attachment? Returns the attachment, or NULL. */
 static const struct refbuf *encoder_attachment(const struct message *message, const json_t *value)
 {
-    json_int_t num = json_integer_value(json_object_get(value, "num"));
+    double num = json_number_value(json_object_get(value, "num"));
 
     if (!json_is_true(json_object_get(value, "_placeholder")) || num < 0 ||
-        (size_t)num >= message->attachment_count)
+        num >= (double)message->attachment_count)
         return NULL;
-    return message->attachments[num];
+    return message->attachments[(size_t)num];
 }
 
 static json_t *encoder_base64(const struct refbuf *attachment)
@@ -118,6 +117,8 @@ static char *encoder_inline_args(const struct message *message)
     strbuf_append(&text, message->args.ptr, message->args.len);
     strbuf_append_char(&text, ']');
     json_t *args = text.failed ? NULL : json_loadb(text.data, text.len, JSON_ALLOW_NUL, NULL);
+    if (args == NULL && !text.failed) /* an integer of more than 64 bits */
+        args = json_loadb(text.data, text.len, json_load_flags(), NULL);
     strbuf_free(&text);
     if (args == NULL)
         return NULL;

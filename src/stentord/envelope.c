@@ -69,6 +69,19 @@ static bool envelope_read_rooms(struct envelope *envelope, const json_t *value, 
     return true;
 }
 
+/* The rooms that the message is for. An empty list is a mistake: it must not mean everyone. */
+static bool envelope_read_targets(struct envelope *envelope, const json_t *value)
+{
+    size_t *count = &envelope->publication.room_count;
+
+    if (*count > 0)
+        return envelope_fail(envelope, "an envelope has either \"room\" or \"rooms\"");
+    if (!envelope_read_rooms(envelope, value, envelope->rooms, count))
+        return false;
+    return *count > 0 ||
+           envelope_fail(envelope, "\"rooms\" is empty: leave it out to reach everyone");
+}
+
 static bool envelope_read_namespace(struct envelope *envelope, const json_t *value)
 {
     const struct envelope_context *context = envelope->context;
@@ -91,11 +104,10 @@ static bool envelope_read_member(struct envelope *envelope, const char *name, co
     if (strcmp(name, "namespace") == 0)
         return envelope_read_namespace(envelope, value);
     if (strcmp(name, "room") == 0 || strcmp(name, "rooms") == 0)
-        return json_is_null(value) || envelope_read_rooms(envelope, value, envelope->rooms,
-                                                          &publication->room_count);
+        return json_is_null(value) || envelope_read_targets(envelope, value);
     if (strcmp(name, "except") == 0)
-        return json_is_null(value) || envelope_read_rooms(envelope, value, envelope->except,
-                                                          &publication->except_count);
+        return json_is_null(value) ||
+               envelope_read_rooms(envelope, value, envelope->except, &publication->except_count);
     if (strcmp(name, "event") == 0) {
         publication->event = envelope_string(value);
         return json_is_string(value) || envelope_fail(envelope, "\"event\" must be a text");
@@ -140,6 +152,26 @@ static bool envelope_read_args(struct envelope *envelope, const json_t *root, st
            envelope_fail(envelope, "write the names \"data\" and \"args\" without escapes");
 }
 
+/* Does each of Socket.IO's placeholders stand for one of the attachments? One that does not would
+ * make clients' parsers fail. */
+static bool envelope_placeholders_valid(const json_t *value, size_t attachments)
+{
+    const json_t *num = json_object_get(value, "num");
+    const char *name;
+    json_t *child;
+    size_t i;
+
+    if (json_is_true(json_object_get(value, "_placeholder"))) {
+        double n = json_number_value(num);
+        return json_is_number(num) && n >= 0 && n < (double)attachments && n == (double)(size_t)n;
+    }
+    json_array_foreach(value, i,
+                       child) if (!envelope_placeholders_valid(child, attachments)) return false;
+    json_object_foreach((json_t *)(uintptr_t)value, name,
+                        child) if (!envelope_placeholders_valid(child, attachments)) return false;
+    return true;
+}
+
 static bool envelope_read(struct envelope *envelope, json_t *root, struct span text)
 {
     struct publication *publication = &envelope->publication;
@@ -148,9 +180,11 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
 
     if (!json_is_object(root))
         return envelope_fail(envelope, "an envelope is a JSON object");
-    json_object_foreach(root, name, value)
-        if (!envelope_read_member(envelope, name, value))
-            return false;
+    json_object_foreach(root, name,
+                        value) if (!envelope_read_member(envelope, name, value)) return false;
+    if (publication->attachment_count > 0 &&
+        !envelope_placeholders_valid(root, publication->attachment_count))
+        return envelope_fail(envelope, "a placeholder names no attachment");
     wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
                                            : "\"event\" is missing";
     if (wrong != NULL)

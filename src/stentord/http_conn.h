@@ -21,8 +21,8 @@ struct http_conn {
     struct http_message *msg; /* NULL between requests */
     const struct endpoint *endpoint;
     struct publish_request *pending; /* the answer comes with it; NULL: not suspended */
-    struct strbuf stash; /* requests that came while one was suspended */
-    bool answered;       /* the current request */
+    struct strbuf stash;             /* requests that came while one was suspended */
+    bool answered;                   /* the current request */
     bool keep_alive;
 };
 
@@ -31,9 +31,9 @@ struct http_conn {
 /* The places that a request can be for. */
 struct endpoint {
     const char *path;
-    bool subtree; /* paths that begin with it, too */
-    bool admin;   /* on admin listeners alone */
-    unsigned methods; /* bits 1 << llhttp_method */
+    bool subtree;      /* paths that begin with it, too */
+    bool admin;        /* on admin listeners alone */
+    unsigned methods;  /* bits 1 << llhttp_method */
     const char *allow; /* the same for people */
     /* The head is there. False when the request has been answered, or the connection upgraded.
      * NULL: nothing is to be checked before the body. */

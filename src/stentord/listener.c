@@ -51,8 +51,8 @@ static void listener_remove_stale(const char *path)
         unlink(path);
 }
 
-static int listener_bind(int fd, const struct config *config,
-                         const union listener_address *address, socklen_t len)
+static int listener_bind(int fd, const struct config *config, const union listener_address *address,
+                         socklen_t len)
 {
     int on = 1, seconds = 1;
 

@@ -49,8 +49,7 @@ struct message *message_new(const struct publication *p, unsigned io_threads)
     size_t names = (p->room_count + p->except_count) * sizeof(struct span);
     size_t attachments = p->attachment_count * sizeof(struct refbuf *);
     size_t text_size = message_text_size(p);
-    struct message *message =
-        calloc(1, sizeof(*message) + mails + names + attachments + text_size);
+    struct message *message = calloc(1, sizeof(*message) + mails + names + attachments + text_size);
 
     if (message == NULL)
         return NULL;
@@ -83,8 +82,8 @@ void message_ref(struct message *message, unsigned count)
 static void message_free(struct message *message)
 {
     for (unsigned i = 0; i < DIALECT_COUNT; i++) {
-        struct refbuf *encoding = atomic_load_explicit(&message->encodings[i],
-                                                       memory_order_relaxed);
+        struct refbuf *encoding =
+            atomic_load_explicit(&message->encodings[i], memory_order_relaxed);
         refbuf_unref(&encoding);
     }
     for (size_t i = 0; i < message->attachment_count; i++)

@@ -3,8 +3,8 @@
  *
  * Lifetime of a message:
  *   new        made by an I/O thread (message_new), which fills nothing in afterwards
- *   ordered    the broadcast stage sets seq, cost and receipt, and builds encodings; it alone has it
- *   posted     immutable, but for encodings that are added under a lock; any thread that holds a
+ *   ordered    the broadcast stage sets seq, cost and receipt, and builds encodings; it alone has
+ * it posted     immutable, but for encodings that are added under a lock; any thread that holds a
  *              reference: one per I/O thread's journal, one while a request waits for its answer
  *   freed      by the message_unref that drops the last reference
  */
@@ -26,7 +26,7 @@ struct publish_request;
 
 /* What message_new copies; everything has been checked. */
 struct publication {
-    int namespace; /* index in the configuration */
+    int namespace;            /* index in the configuration */
     const struct span *rooms; /* none: everyone in the namespace */
     size_t room_count;
     const struct span *except;
@@ -34,7 +34,7 @@ struct publication {
     struct span event; /* UTF-8, not quoted */
     struct span args;  /* raw JSON values with commas between them */
     size_t arg_count;
-    struct span key; /* for conflation; empty: none */
+    struct span key;                   /* for conflation; empty: none */
     struct refbuf *const *attachments; /* for the placeholders in args */
     size_t attachment_count;
 };
@@ -70,8 +70,7 @@ struct message {
 #define MESSAGE_MAGIC 0x6d657373u
 
 /* A copy of the publication with one reference; NULL when memory is out. */
-struct message *message_new(const struct publication *publication,
-                            unsigned io_threads) MUST_CHECK;
+struct message *message_new(const struct publication *publication, unsigned io_threads) MUST_CHECK;
 
 void message_ref(struct message *message, unsigned count);
 void message_unref(struct message **message);

@@ -18,8 +18,7 @@ static void native_send(struct ws_conn *ws, const struct strbuf *text)
         ws_conn_send(ws, WS_TEXT, text->data, text->len);
 }
 
-static void native_gap(struct session *session, const struct room *room, uint64_t from,
-                       uint64_t to)
+static void native_gap(struct session *session, const struct room *room, uint64_t from, uint64_t to)
 {
     struct strbuf text = STRBUF_INIT;
 
@@ -176,25 +175,23 @@ static void native_tell_unknown(struct session *session)
 static enum session_join_result native_join_all(struct session *session,
                                                 const struct room_query *query)
 {
-    enum session_join_result result = session_join(session, query->namespace,
-                                                   (struct span){"", 0}, session->cursor);
+    enum session_join_result result =
+        session_join(session, query->namespace, (struct span){"", 0}, session->cursor);
 
     for (size_t i = 0; i < query->room_count && session_join_error(result) == NULL; i++)
         result = session_join_room(session, query->namespace, query->rooms[i], session->cursor);
     return result;
 }
 
-static void native_start(struct ws_conn *ws, const struct room_query *query,
-                         struct strbuf *answer)
+static void native_start(struct ws_conn *ws, const struct room_query *query, struct strbuf *answer)
 {
     struct io_thread *thread = ws->conn->thread;
     uint64_t head = journal_head(&thread->delivery.journal);
     bool unknown = query->has_since && query->since > head;
     uint64_t cursor = query->has_since && !unknown ? query->since : head;
-    struct session *session =
-        session_new(&thread->delivery, ws->conn,
-                    ws->deflate ? DIALECT_NATIVE_DEFLATE : DIALECT_NATIVE, &native_session_ops,
-                    ws, cursor);
+    struct session *session = session_new(&thread->delivery, ws->conn,
+                                          ws->deflate ? DIALECT_NATIVE_DEFLATE : DIALECT_NATIVE,
+                                          &native_session_ops, ws, cursor);
     const char *error;
 
     if (session == NULL) {

@@ -24,7 +24,7 @@ struct publish_item {
 struct publish_request {
     unsigned magic;
     struct mail mail;
-    struct stage *origin; /* who wants the answer */
+    struct stage *origin;                                         /* who wants the answer */
     void (*done)(struct publish_request *request, void *context); /* NULL: nobody wants one */
     void *context; /* of the origin thread, which sets it to NULL when it loses interest */
     atomic_uint outstanding; /* acceptances that are still to come */

@@ -62,9 +62,9 @@ static bool publish_on_head(struct http_conn *http)
 /* Appends {"seq":...,"clients":...} of one item. */
 static void publish_append_item(struct strbuf *out, const struct publish_item *item)
 {
-    strbuf_printf(out, "{\"seq\":%" PRIu64 ",\"clients\":%u}", item->seq,
-                  atomic_load_explicit((atomic_uint *)(uintptr_t)&item->clients,
-                                       memory_order_relaxed));
+    strbuf_printf(
+        out, "{\"seq\":%" PRIu64 ",\"clients\":%u}", item->seq,
+        atomic_load_explicit((atomic_uint *)(uintptr_t)&item->clients, memory_order_relaxed));
 }
 
 static void publish_respond(struct http_conn *http, const struct publish_request *request,
@@ -247,8 +247,7 @@ static const char *publish_read_query(const struct http_conn *http, struct span 
             struct strbuf text = STRBUF_INIT;
             target->namespace = -1;
             if (http_decode(value, true, &text))
-                target->namespace =
-                    config_find_namespace(config, strbuf_cstr(&text), text.len);
+                target->namespace = config_find_namespace(config, strbuf_cstr(&text), text.len);
             strbuf_free(&text);
             if (target->namespace < 0)
                 return "there is no such namespace (option namespaces)";
@@ -304,8 +303,7 @@ static struct message *publish_make(struct http_conn *http, const struct publish
         publish_refuse(http, 400, NULL, "bad_target", wrong);
         return NULL;
     }
-    struct message *message =
-        message_new(&publication, publish_server(http)->io_thread_count);
+    struct message *message = message_new(&publication, publish_server(http)->io_thread_count);
     if (message == NULL)
         publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
     return message;

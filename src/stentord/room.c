@@ -49,7 +49,7 @@ void room_table_destroy(struct room_table *table)
 static uint32_t room_hash(const struct room_table *table, int namespace, const char *name,
                           size_t len)
 {
-    uint32_t hash = table->seed ^ 2166136261u ^ (uint32_t)namespace * 0x9e3779b1u;
+    uint32_t hash = table->seed ^ 2166136261u ^ (uint32_t) namespace * 0x9e3779b1u;
 
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ (unsigned char)name[i]) * 16777619u;

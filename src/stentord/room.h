@@ -1,5 +1,6 @@
 /*
- * room.h - rooms as one I/O thread knows them: members, and which messages of the window are theirs.
+ * room.h - rooms as one I/O thread knows them: members, and which messages of the window are
+ * theirs.
  *
  * Each I/O thread has a table of its own and is the only one to touch it, so rooms need no lock
  * and no count of references between threads: a message carries names, and every thread looks
@@ -39,7 +40,7 @@ struct room {
     struct session **members; /* dense, in no order */
     uint32_t member_count;
     uint32_t member_capacity;
-    uint64_t *chain; /* seqs of its messages in the window, ascending; a ring, power of two */
+    uint64_t *chain;      /* seqs of its messages in the window, ascending; a ring, power of two */
     uint64_t chain_begin; /* ordinals: chain[ordinal & (chain_capacity - 1)] */
     uint64_t chain_end;
     uint32_t chain_capacity;
@@ -70,8 +71,7 @@ bool room_table_init(struct room_table *table, const struct config *config, stru
 void room_table_destroy(struct room_table *table);
 
 /* NULL when there is no such room. */
-struct room *room_find(const struct room_table *table, int namespace, const char *name,
-                       size_t len);
+struct room *room_find(const struct room_table *table, int namespace, const char *name, size_t len);
 
 /* The room, made if need be; NULL when memory is out. */
 struct room *room_intern(struct room_table *table, int namespace, const char *name, size_t len);

@@ -12,14 +12,8 @@
 
 /* In the order in which they are tried. */
 static const struct endpoint *const router_table[] = {
-    &native_endpoint,
-    &socketio_endpoint,
-    &publish_endpoint,
-    &admin_healthz_endpoint,
-    &admin_metrics_endpoint,
-    &admin_status_endpoint,
-    &echo_endpoint,
-    &static_endpoint,
+    &native_endpoint,        &socketio_endpoint,     &publish_endpoint, &admin_healthz_endpoint,
+    &admin_metrics_endpoint, &admin_status_endpoint, &echo_endpoint,    &static_endpoint,
 };
 
 static bool router_matches(const struct endpoint *endpoint, const struct http_conn *http,
@@ -31,8 +25,8 @@ static bool router_matches(const struct endpoint *endpoint, const struct http_co
         return false;
     if (path.len < len || memcmp(path.ptr, endpoint->path, len) != 0)
         return false;
-    return path.len == len || (endpoint->subtree && (endpoint->path[len - 1] == '/' ||
-                                                     path.ptr[len] == '/'));
+    return path.len == len ||
+           (endpoint->subtree && (endpoint->path[len - 1] == '/' || path.ptr[len] == '/'));
 }
 
 bool router_find(struct http_conn *http)

@@ -149,8 +149,8 @@ static void server_open_late_mails(struct server *server)
     do {
         opened = mailbox_open_all(&server->broadcast.stage.mailbox, &server->broadcast);
         for (unsigned i = 0; i < server->io_thread_count; i++)
-            opened += mailbox_open_all(&server->io_threads[i].stage.mailbox,
-                                       &server->io_threads[i]);
+            opened +=
+                mailbox_open_all(&server->io_threads[i].stage.mailbox, &server->io_threads[i]);
     } while (opened > 0);
 }
 

@@ -137,8 +137,7 @@ static bool session_reserve(struct session *session)
     memberships = malloc(capacity * sizeof(*memberships));
     if (memberships == NULL)
         return false;
-    memcpy(memberships, session->memberships,
-           session->membership_count * sizeof(*memberships));
+    memcpy(memberships, session->memberships, session->membership_count * sizeof(*memberships));
     if (session->memberships != &session->first)
         free(session->memberships);
     session->memberships = memberships;
@@ -178,14 +177,26 @@ enum session_join_result session_join(struct session *session, int namespace, st
     return SESSION_JOINED;
 }
 
-enum session_join_result session_join_room(struct session *session, int namespace,
-                                           struct span name, uint64_t from)
+/* Rooms by name: everyone in a namespace does not count. */
+static uint32_t session_room_count(const struct session *session)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < session->membership_count; i++)
+        count += session->memberships[i].room->name_len > 0;
+    return count;
+}
+
+enum session_join_result session_join_room(struct session *session, int namespace, struct span name,
+                                           uint64_t from)
 {
     if (name.len == 0 || name.len > MESSAGE_MAX_NAME || !utf8_valid(name.ptr, name.len) ||
         (name.len == 1 && name.ptr[0] == '*') || memchr(name.ptr, '\0', name.len) != NULL)
         return SESSION_BAD_ROOM;
-    /* One membership more than rooms: everyone in the namespace. */
-    if (session->membership_count > (uint32_t)session->delivery->config->max_rooms)
+    const struct room *room = room_find(&session->delivery->rooms, namespace, name.ptr, name.len);
+    if (room != NULL && session_is_member(session, room))
+        return SESSION_ALREADY_IN;
+    if (session_room_count(session) >= (uint32_t)session->delivery->config->max_rooms)
         return SESSION_TOO_MANY_ROOMS;
     return session_join(session, namespace, name, from);
 }

@@ -88,8 +88,8 @@ enum session_join_result session_join(struct session *session, int namespace, st
                                       uint64_t from) MUST_CHECK;
 
 /* The same for a client's wish: a real room, and not more than max_rooms of them. */
-enum session_join_result session_join_room(struct session *session, int namespace,
-                                           struct span name, uint64_t from) MUST_CHECK;
+enum session_join_result session_join_room(struct session *session, int namespace, struct span name,
+                                           uint64_t from) MUST_CHECK;
 
 /* False when it was not in that room. */
 bool session_leave(struct session *session, int namespace, struct span name);

@@ -110,8 +110,7 @@ static void socketio_refuse(struct socketio_client *client, const struct socket_
     strbuf_free(&data);
 }
 
-static void socketio_welcome(struct socketio_client *client,
-                             const struct socket_io_packet *packet,
+static void socketio_welcome(struct socketio_client *client, const struct socket_io_packet *packet,
                              const struct socketio_socket *socket)
 {
     struct socket_io_packet head = {.type = SOCKET_IO_CONNECT, .namespace = packet->namespace};
@@ -131,14 +130,16 @@ static const char *socketio_join_auth_rooms(struct socketio_client *client, int 
     const json_t *rooms = json_object_get(auth, "rooms");
     const char *error = NULL;
 
+    if (rooms != NULL && !json_is_array(rooms))
+        return "auth.rooms must be an array of rooms' names";
     for (size_t i = 0; i < json_array_size(rooms) && error == NULL; i++) {
         const json_t *room = json_array_get(rooms, i);
 
         error = !json_is_string(room)
                     ? "auth.rooms must be an array of rooms' names"
-                    : socketio_event_join(client, namespace,
-                                          (struct span){json_string_value(room),
-                                                        json_string_length(room)});
+                    : socketio_event_join(
+                          client, namespace,
+                          (struct span){json_string_value(room), json_string_length(room)});
     }
     return error;
 }
@@ -207,8 +208,7 @@ static void socketio_on_disconnect(struct socketio_client *client, struct socket
 }
 
 /* A packet with all its attachments. 0 or a close code. */
-static int socketio_on_packet(struct socketio_client *client,
-                              const struct socket_io_packet *packet,
+static int socketio_on_packet(struct socketio_client *client, const struct socket_io_packet *packet,
                               struct refbuf *const *attachments)
 {
     int namespace = config_find_namespace(socketio_config(client), packet->namespace.ptr,
@@ -372,10 +372,9 @@ static struct socketio_client *socketio_new(struct ws_conn *ws)
     OBJ_INIT(client, SOCKETIO_CLIENT_MAGIC);
     client->ws = ws;
     client->sockets = &client->first;
-    client->session = session_new(delivery, ws->conn,
-                                  ws->deflate ? DIALECT_SOCKETIO_DEFLATE : DIALECT_SOCKETIO,
-                                  &socketio_session_ops, client,
-                                  journal_head(&delivery->journal));
+    client->session =
+        session_new(delivery, ws->conn, ws->deflate ? DIALECT_SOCKETIO_DEFLATE : DIALECT_SOCKETIO,
+                    &socketio_session_ops, client, journal_head(&delivery->journal));
     if (client->session == NULL) {
         free(client);
         return NULL;

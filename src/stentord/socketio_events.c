@@ -12,8 +12,7 @@ const char *socketio_event_join(struct socketio_client *client, int namespace, s
 
     if (!session->delivery->config->client_join)
         return "clients may not join rooms (client_join)";
-    result = session_join_room(session, namespace, room,
-                               journal_head(&session->delivery->journal));
+    result = session_join_room(session, namespace, room, journal_head(&session->delivery->journal));
     return session_join_error(result);
 }
 
@@ -45,8 +44,8 @@ static const char *socketio_event_publish(struct socketio_client *client,
 
     if (envelope.len == 0)
         return "publish needs an object: {room, event, data}";
-    return client_publish(client->ws->conn->thread, event->namespace, envelope,
-                          event->attachments, event->attachment_count, error)
+    return client_publish(client->ws->conn->thread, event->namespace, envelope, event->attachments,
+                          event->attachment_count, error)
                ? NULL
                : error;
 }
@@ -95,8 +94,8 @@ void socketio_event_handle(struct socketio_client *client, const struct socketio
     struct stats *stats = &client->ws->conn->thread->stats;
     char buffer[ENVELOPE_ERROR];
     /* socket_io_parse has seen that it is an array which begins with a text. */
-    json_t *args = json_loadb(event->packet.data.ptr, event->packet.data.len, json_load_flags(),
-                              NULL);
+    json_t *args =
+        json_loadb(event->packet.data.ptr, event->packet.data.len, json_load_flags(), NULL);
     const char *error = args == NULL ? "the server has no memory; try again later"
                                      : socketio_event_execute(client, event, args, buffer);
 

@@ -16,10 +16,10 @@
 #include "stentor/base/owner.h"
 
 struct stage {
-    const char *name; /* of the thread, up to 15 characters */
-    void *self;       /* what mails are opened with */
-    void (*on_start)(void *self);      /* first, on the thread; may be NULL */
-    void (*after_mail)(void *self);    /* after each batch of mails; may be NULL */
+    const char *name;               /* of the thread, up to 15 characters */
+    void *self;                     /* what mails are opened with */
+    void (*on_start)(void *self);   /* first, on the thread; may be NULL */
+    void (*after_mail)(void *self); /* after each batch of mails; may be NULL */
     struct owner owner;
     struct event_base *base;
     struct event mail_event;

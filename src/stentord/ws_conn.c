@@ -224,8 +224,7 @@ static void ws_on_deadline(struct conn *conn)
     struct ws_conn *ws = ws_of(conn);
 
     if (ws->limit_ms != 0 && clock_ms() >= ws->limit_ms)
-        ws_conn_close(ws, WS_CODE_POLICY, "no namespace was joined in time",
-                      CLOSE_CONNECT_TIMEOUT);
+        ws_conn_close(ws, WS_CODE_POLICY, "no namespace was joined in time", CLOSE_CONNECT_TIMEOUT);
     else if (ws->awaiting)
         conn_close(conn, CLOSE_PING_TIMEOUT);
     else

@@ -35,7 +35,7 @@ struct ws_conn {
     bool detached; /* on_close has been called */
     struct conn *conn;
     const struct ws_app *app;
-    void *client; /* of the app */
+    void *client;             /* of the app */
     struct ws_reader *reader; /* NULL: no frame is half read */
     uint64_t next_ping_ms;
     uint64_t limit_ms; /* a deadline of the app's own; 0: none */

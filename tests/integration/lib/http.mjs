@@ -1,0 +1,27 @@
+// One HTTP request on a connection of its own.
+import http from 'node:http';
+
+import { within } from './wait.mjs';
+
+export function request(listener, path, { method = 'GET', headers = {}, body, agent = false } = {}) {
+  const answer = new Promise((resolve, reject) => {
+    const outgoing = http.request({ ...listener, path, method, headers, agent }, (incoming) => {
+      const chunks = [];
+      incoming.on('error', reject);
+      incoming.on('data', (chunk) => chunks.push(chunk));
+      incoming.on('end', () => {
+        const content = Buffer.concat(chunks);
+        resolve({
+          status: incoming.statusCode,
+          headers: incoming.headers,
+          body: content,
+          text: content.toString(),
+          json: () => JSON.parse(content),
+        });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+  return within(answer, `the answer to ${method} ${path}`);
+}
