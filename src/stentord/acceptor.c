@@ -17,6 +17,7 @@ enum {
     ACCEPTOR_MIN_PAUSE = 10, /* milliseconds */
     ACCEPTOR_MAX_PAUSE = 1000,
     ACCEPTOR_FULL_PAUSE = 20,
+    ACCEPTOR_LEAST = 1,    /* clients that there must be room for */
     ACCEPTOR_RESERVE = 64, /* descriptors for listeners, event loops, logs and admins */
 };
 
@@ -242,6 +243,11 @@ bool acceptor_init(struct acceptor *acceptor, struct server *server)
 {
     acceptor->server = server;
     acceptor->max_clients = acceptor_limit(server->config);
+    if (acceptor->max_clients < ACCEPTOR_LEAST) {
+        log_error("accept", "the limit of open files leaves no room for clients; raise it to "
+                            "what max_clients needs and 64 more (ulimit -n)");
+        return false;
+    }
     acceptor->batches = calloc(server->io_thread_count, sizeof(struct accepted_mail *));
     acceptor->listeners = calloc(server->config->listener_count, sizeof(struct listener));
     if (acceptor->batches == NULL || acceptor->listeners == NULL ||

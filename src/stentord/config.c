@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config_priv.h"
 #include "stentor/base/log.h"
@@ -175,18 +176,24 @@ static void config_read_group(struct config_reader *reader, const config_setting
     }
 }
 
-static void config_understand(struct config_reader *reader)
+/* Texts that stand for something else, or must name something that exists. */
+static void config_understand(struct config_reader *reader, const config_setting_t *root)
 {
     struct config *config = reader->config;
+    struct stat st;
 
     if (!config_parse_policy(config->slow_client_policy, &config->default_policy))
-        config_mistake(reader, NULL, "slow_client_policy",
-                       "\"%s\" is not one of skip, disconnect and conflate",
+        config_mistake(reader, config_setting_get_member(root, "slow_client_policy"),
+                       "slow_client_policy", "\"%s\" is not one of skip, disconnect and conflate",
                        config->slow_client_policy);
     config->level = log_level_from_name(config->log_level);
     if (config->level < 0)
-        config_mistake(reader, NULL, "log_level",
+        config_mistake(reader, config_setting_get_member(root, "log_level"), "log_level",
                        "\"%s\" is not one of error, warning, info and debug", config->log_level);
+    if (*config->static_root != '\0' &&
+        (stat(config->static_root, &st) < 0 || !S_ISDIR(st.st_mode)))
+        config_mistake(reader, config_setting_get_member(root, "static_root"), "static_root",
+                       "\"%s\" is not a directory; make it, or name another", config->static_root);
 }
 
 struct config *config_load(const char *path)
@@ -209,7 +216,7 @@ struct config *config_load(const char *path)
     config_set_defaults(reader.config);
     config_read_group(&reader, config_root_setting(&file), "");
     config_lists_read(&reader, config_root_setting(&file));
-    config_understand(&reader);
+    config_understand(&reader, config_root_setting(&file));
     config_destroy(&file);
     if (reader.mistakes > 0)
         config_unref(&reader.config);

@@ -82,7 +82,9 @@ static void config_read_listener(struct config_reader *reader, const config_sett
     config_check_members(reader, group, "listeners", known);
     config_setting_lookup_string(group, "address", &address);
     config_setting_lookup_int(group, "port", &port);
-    config_setting_lookup_bool(group, "admin", &admin);
+    if (config_setting_get_member(group, "admin") != NULL &&
+        !config_setting_lookup_bool(group, "admin", &admin))
+        config_mistake(reader, group, "listeners", "admin must be true or false");
     if (address == NULL || !config_address_valid(address)) {
         config_mistake(reader, group, "listeners",
                        "address must be an IP address (\"0.0.0.0\", \"::\") or \"unix:/a/path\"");

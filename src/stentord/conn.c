@@ -302,6 +302,8 @@ void conn_on_timer(struct wheel_timer *timer, void *thread)
     OBJ_CHECK(conn, CONN_MAGIC);
     if (conn->phase == CONN_OPEN)
         conn->protocol->on_deadline(conn);
+    else if (close_reason_is_error(conn->finish_reason))
+        conn_close(conn, conn->finish_reason); /* why it began to end says more */
     else
         conn_close(conn, CLOSE_LINGER_TIMEOUT);
 }

@@ -10,6 +10,9 @@
 #include "stentor/base/obj.h"
 
 enum {
+    DELIVERY_REST_FACTOR = 2,       /* a fan-out that goes on rests so many times what it took */
+    DELIVERY_REST_MIN_NS = 1000000, /* but not if that was less than this */
+    DELIVERY_REST_MAX_NS = 50000000,
     DELIVERY_SLICE_US = 2000, /* nothing else on the thread waits longer than about this */
     DELIVERY_CHUNK = 32,      /* members between two looks at the clock, and at other rooms */
 };
@@ -67,7 +70,8 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
         .io_thread = io_thread,
         .dialect_users = dialect_users,
     };
-    TAILQ_INIT(&delivery->fanouts);
+    TAILQ_INIT(&delivery->running);
+    TAILQ_INIT(&delivery->resting);
     TAILQ_INIT(&delivery->owed);
     TAILQ_INIT(&delivery->blocked);
     encoder_init(&delivery->encoder, config, stats);
@@ -76,14 +80,20 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
     return room_table_init(&delivery->rooms, config, stats, head);
 }
 
-void delivery_destroy(struct delivery *delivery)
+static void delivery_abandon_fanouts(struct room_list *list)
 {
     struct room *room;
 
-    while ((room = TAILQ_FIRST(&delivery->fanouts)) != NULL) {
-        TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
-        room->fanout.active = false;
+    while ((room = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, room, fanout.link);
+        room->fanout.state = ROOM_FANOUT_IDLE;
     }
+}
+
+void delivery_destroy(struct delivery *delivery)
+{
+    delivery_abandon_fanouts(&delivery->running);
+    delivery_abandon_fanouts(&delivery->resting);
     event_del(&delivery->slice);
     journal_destroy(&delivery->journal);
     room_table_destroy(&delivery->rooms);
@@ -131,20 +141,20 @@ void delivery_set_lag(struct delivery *delivery, struct session *session, enum s
     session->lag = (uint8_t)lag;
 }
 
-static void delivery_schedule(struct delivery *delivery)
+static void delivery_schedule(struct delivery *delivery, uint64_t delay_ns)
 {
-    static const struct timeval now = {0, 0};
+    struct timeval delay = {0, (suseconds_t)(delay_ns / 1000)};
 
-    if (!evtimer_pending(&delivery->slice, NULL))
-        evtimer_add(&delivery->slice, &now);
+    evtimer_add(&delivery->slice, &delay);
 }
 
 void delivery_member_moved(struct delivery *delivery, struct room *room, struct session *moved)
 {
-    if (!room->fanout.active || moved->lag != SESSION_CURRENT || moved->cursor >= room->fanout.last)
+    if (room->fanout.state != ROOM_FANOUT_RUNNING || moved->lag != SESSION_CURRENT ||
+        moved->cursor >= room->fanout.last)
         return;
     delivery_set_lag(delivery, moved, SESSION_OWED);
-    delivery_schedule(delivery);
+    delivery_schedule(delivery, 0);
 }
 
 /* Where the next fan-out begins: a step of the golden ratio round the members from the last. */
@@ -154,28 +164,84 @@ static uint32_t delivery_rotate(struct delivery *delivery, uint32_t count)
     return (uint32_t)((uint64_t)delivery->rotation * count >> 32);
 }
 
-static void delivery_start_fanout(struct delivery *delivery, struct room *room, uint64_t seq)
+static void delivery_begin_round(struct delivery *delivery, struct room *room, uint64_t now_ns)
 {
-    if (room->member_count == 0)
-        return;
-    if (!room->fanout.active) {
-        room->fanout.active = true;
-        room->fanout.first = seq;
-        room->fanout.pos = delivery_rotate(delivery, room->member_count);
-        TAILQ_INSERT_TAIL(&delivery->fanouts, room, fanout.link);
-        delivery->fanout_count++;
-        stats_add(&delivery->stats->fanouts, 1);
-    }
-    room->fanout.last = seq;
-    room->fanout.remaining = room->member_count;
+    struct room_fanout *fanout = &room->fanout;
+
+    fanout->state = ROOM_FANOUT_RUNNING;
+    fanout->pos = delivery_rotate(delivery, room->member_count);
+    fanout->remaining = room->member_count;
+    fanout->again = 0;
+    fanout->begun_ns = now_ns;
+    TAILQ_INSERT_TAIL(&delivery->running, room, fanout.link);
 }
 
-static void delivery_end_fanout(struct delivery *delivery, struct room *room)
+/* A message of the room has come: begins its fan-out, or asks for another round of the running
+ * one. A resting one will bring it anyway. */
+static void delivery_start_fanout(struct delivery *delivery, struct room *room, uint64_t seq)
 {
-    TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
+    struct room_fanout *fanout = &room->fanout;
+
+    if (room->member_count == 0 && fanout->state == ROOM_FANOUT_IDLE)
+        return;
+    if (fanout->state == ROOM_FANOUT_IDLE) {
+        fanout->first = seq;
+        delivery_begin_round(delivery, room, clock_ns());
+        delivery->fanout_count++;
+        stats_add(&delivery->stats->fanouts, 1);
+    } else if (fanout->state == ROOM_FANOUT_RUNNING && fanout->again == 0) {
+        fanout->again = seq;
+    }
+    fanout->last = seq;
+}
+
+/* How long a fan-out rests that ran for so long. */
+static uint64_t delivery_rest_ns(uint64_t ran_ns)
+{
+    uint64_t rest = ran_ns * DELIVERY_REST_FACTOR;
+
+    if (ran_ns < DELIVERY_REST_MIN_NS)
+        return 0;
+    return rest < DELIVERY_REST_MAX_NS ? rest : DELIVERY_REST_MAX_NS;
+}
+
+/* All members have been visited: that was it, or another round follows after a rest. */
+static void delivery_end_round(struct delivery *delivery, struct room *room)
+{
+    struct room_fanout *fanout = &room->fanout;
+    uint64_t now_ns = clock_ns();
+
+    TAILQ_REMOVE(&delivery->running, room, fanout.link);
+    if (fanout->again != 0) {
+        fanout->first = fanout->again;
+        fanout->state = ROOM_FANOUT_RESTING;
+        fanout->rest_until_ns = now_ns + delivery_rest_ns(now_ns - fanout->begun_ns);
+        TAILQ_INSERT_TAIL(&delivery->resting, room, fanout.link);
+        return;
+    }
     delivery->fanout_count--;
-    room->fanout.active = false;
+    fanout->state = ROOM_FANOUT_IDLE;
     room_release(&delivery->rooms, room);
+}
+
+/* Begins the rounds that have rested enough; returns how long the first of the others still
+ * rests, 0 when none does. */
+static uint64_t delivery_wake_rooms(struct delivery *delivery, uint64_t now_ns)
+{
+    struct room *room, *next;
+    uint64_t wait = 0;
+
+    for (room = TAILQ_FIRST(&delivery->resting); room != NULL; room = next) {
+        next = TAILQ_NEXT(room, fanout.link);
+        if (room->fanout.rest_until_ns > now_ns) {
+            uint64_t left = room->fanout.rest_until_ns - now_ns;
+            wait = wait == 0 || left < wait ? left : wait;
+            continue;
+        }
+        TAILQ_REMOVE(&delivery->resting, room, fanout.link);
+        delivery_begin_round(delivery, room, now_ns);
+    }
+    return wait;
 }
 
 /* All threads hold the same window; one of them counts it. */
@@ -226,7 +292,7 @@ void delivery_catch_up(struct delivery *delivery, struct session *session)
     case CATCH_UP_MORE: /* to the end of the list, so that others have their turn */
         delivery_set_lag(delivery, session, SESSION_CURRENT);
         delivery_set_lag(delivery, session, SESSION_OWED);
-        delivery_schedule(delivery);
+        delivery_schedule(delivery, 0);
         break;
     }
     assert(session->cursor >= before);
@@ -299,36 +365,44 @@ static bool delivery_run_chunk(struct delivery *delivery, struct room *room)
 
 static void delivery_run_fanout(struct delivery *delivery)
 {
-    struct room *room = TAILQ_FIRST(&delivery->fanouts);
+    struct room *room = TAILQ_FIRST(&delivery->running);
 
     if (delivery_run_chunk(delivery, room)) {
-        delivery_end_fanout(delivery, room);
+        delivery_end_round(delivery, room);
     } else if (TAILQ_NEXT(room, fanout.link) != NULL) {
         /* Rooms take turns, so that a small one does not wait for a large one. */
-        TAILQ_REMOVE(&delivery->fanouts, room, fanout.link);
-        TAILQ_INSERT_TAIL(&delivery->fanouts, room, fanout.link);
+        TAILQ_REMOVE(&delivery->running, room, fanout.link);
+        TAILQ_INSERT_TAIL(&delivery->running, room, fanout.link);
     }
+}
+
+static bool delivery_busy(const struct delivery *delivery)
+{
+    return !TAILQ_EMPTY(&delivery->running) || !TAILQ_EMPTY(&delivery->owed);
 }
 
 void delivery_run(struct delivery *delivery)
 {
-    uint64_t end = clock_ns() + DELIVERY_SLICE_US * 1000;
-    struct session *session;
+    uint64_t now_ns = clock_ns(), end_ns = now_ns + DELIVERY_SLICE_US * 1000, wait_ns;
 
     OWNER_ASSERT(delivery->owner);
-    if (TAILQ_EMPTY(&delivery->fanouts) && TAILQ_EMPTY(&delivery->owed))
-        return;
-    stats_add(&delivery->stats->slices, 1);
-    do {
-        session = TAILQ_FIRST(&delivery->owed);
+    wait_ns = delivery_wake_rooms(delivery, now_ns);
+    if (delivery_busy(delivery))
+        stats_add(&delivery->stats->slices, 1);
+    while (delivery_busy(delivery) && now_ns < end_ns) {
+        struct session *session = TAILQ_FIRST(&delivery->owed);
+
         if (session != NULL)
             delivery_catch_up(delivery, session);
-        if (!TAILQ_EMPTY(&delivery->fanouts))
+        if (!TAILQ_EMPTY(&delivery->running))
             delivery_run_fanout(delivery);
-        else if (TAILQ_EMPTY(&delivery->owed))
-            return;
-    } while (clock_ns() < end);
-    delivery_schedule(delivery);
+        now_ns = clock_ns();
+        wait_ns = delivery_wake_rooms(delivery, now_ns);
+    }
+    if (delivery_busy(delivery))
+        delivery_schedule(delivery, 0);
+    else if (wait_ns > 0)
+        delivery_schedule(delivery, wait_ns);
 }
 
 void delivery_expire(struct delivery *delivery, uint64_t now_ms)

@@ -7,8 +7,11 @@
  * waits longer. Whoever reaches a client first catches it up to the newest message; a later slice
  * finds its cursor ahead and passes by. Each fan-out starts elsewhere, so nobody is always last.
  *
+ * When messages come faster than a large room's fan-out runs, it rests between two rounds in
+ * proportion to what the last one took, and what comes meanwhile shares one call per client.
+ *
  * Invariants (asserted in debug builds):
- *   - a CURRENT session has got everything that concerns it, but for the rooms in `fanouts`
+ *   - a CURRENT session has got everything that concerns it, but for the rooms in these lists
  *   - a session's cursor never goes back, and never passes something that is due
  *
  * Everything here belongs to one I/O thread.
@@ -53,8 +56,9 @@ struct delivery {
     struct encoder encoder;
     struct journal journal;
     struct room_table rooms;
-    struct room_list fanouts; /* rooms whose members are being caught up */
-    unsigned fanout_count;
+    struct room_list running; /* rooms whose members are being caught up */
+    struct room_list resting; /* rooms whose next round begins later */
+    unsigned fanout_count;    /* in both lists */
     struct session_list owed;
     struct session_list blocked;
     struct event slice; /* runs the next slice, after other events had their turn */

@@ -179,6 +179,7 @@ static void http_on_failure(struct http_conn *http)
     http->keep_alive = false;
     http_conn_error(http, http->msg->status, NULL, http_error_name(http->msg->status),
                     http->msg->error);
+    http->conn->finish_reason = CLOSE_HTTP_ERROR;
 }
 
 /* The head is complete: decides who answers, and whether the body may come. */

@@ -64,9 +64,12 @@ static int listener_bind(int fd, const struct config *config, const union listen
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
         /* A connection is worth waking up for when its request is there. */
         setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
-        /* Accepted sockets inherit it, so it costs no system call per connection. */
+        /* Accepted sockets inherit these, so they cost no system call per connection. */
         if (config->tcp_nodelay)
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (config->max_unsent > 0)
+            setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &config->max_unsent,
+                       sizeof(config->max_unsent));
     }
     if (bind(fd, &address->any, len) < 0 || listen(fd, config->listen_backlog) < 0)
         return -errno;

@@ -137,8 +137,8 @@ void room_release(struct room_table *table, struct room *room)
     struct room **link;
 
     OBJ_CHECK(room, ROOM_MAGIC);
-    if (room->member_count > 0 || room->chain_begin != room->chain_end || room->fanout.active ||
-        !conflation_empty(&room->conflation))
+    if (room->member_count > 0 || room->chain_begin != room->chain_end ||
+        room->fanout.state != ROOM_FANOUT_IDLE || !conflation_empty(&room->conflation))
         return;
     if (room->trimmed > table->forgotten)
         table->forgotten = room->trimmed;
@@ -164,7 +164,7 @@ bool room_add_member(struct room *room, struct session *session)
     }
     room->members[room->member_count++] = session;
     /* The new place may lie inside the arc that a running fan-out has yet to visit. */
-    if (room->fanout.active && room->fanout.remaining < room->member_count)
+    if (room->fanout.state == ROOM_FANOUT_RUNNING && room->fanout.remaining < room->member_count)
         room->fanout.remaining++;
     return true;
 }

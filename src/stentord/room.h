@@ -21,14 +21,21 @@
 
 struct session;
 
-/* A running fan-out: members [pos, pos + remaining), around the end, have yet to be visited. */
+enum room_fanout_state { ROOM_FANOUT_IDLE, ROOM_FANOUT_RUNNING, ROOM_FANOUT_RESTING };
+
+/* The catching up of all members. While it runs, members [pos, pos + remaining), around the end,
+ * have yet to be visited; those already visited may be due what came meanwhile, from `again` on,
+ * and are visited in another round after a rest. */
 struct room_fanout {
-    TAILQ_ENTRY(room) link; /* in the list of the thread's delivery, while active */
-    bool active;
+    TAILQ_ENTRY(room) link; /* in the delivery's list for its state */
+    enum room_fanout_state state;
     uint32_t pos;
     uint32_t remaining;
-    uint64_t first; /* the messages that it is for lie from `first` */
+    uint64_t first; /* the messages that the round is for lie from `first` */
     uint64_t last;  /* to `last` */
+    uint64_t again; /* the first that asks for another round; 0: none does */
+    uint64_t begun_ns;
+    uint64_t rest_until_ns;
 };
 
 struct room {

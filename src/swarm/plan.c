@@ -26,8 +26,10 @@ static bool plan_parse_part(const char *text, size_t len, uint64_t *ns)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (strcmp(unit, units[i].name) == 0) {
+            if (value * units[i].ns > PLAN_MAX_NS)
+                return false;
             *ns = (uint64_t)(value * units[i].ns);
-            return value * units[i].ns <= PLAN_MAX_NS;
+            return true;
         }
     }
     return false;

@@ -217,7 +217,7 @@ void fixture_run(struct fixture *fixture)
     do {
         delivery_run(delivery);
         event_base_loop(fixture->thread.stage.base, EVLOOP_NONBLOCK);
-    } while (!TAILQ_EMPTY(&delivery->fanouts) || !TAILQ_EMPTY(&delivery->owed));
+    } while (delivery->fanout_count > 0 || !TAILQ_EMPTY(&delivery->owed));
 }
 
 static int fixture_on_message(void *arg, enum ws_opcode opcode, const uint8_t *payload, size_t len)
