@@ -19,7 +19,7 @@ function show(label, text) {
   const time = document.createElement("time");
   const name = document.createElement("strong");
   const body = document.createElement("code");
-  time.textContent = new Date().toLocaleTimeString();
+  time.textContent = new Date().toLocaleTimeString([], { hour12: false });
   name.textContent = label;
   body.textContent = text;
   item.append(time, name, body);
@@ -35,10 +35,11 @@ function receive(message) {
       break;
     case "message":
       since = message.seq;
-      show(message.event, JSON.stringify(message.data ?? message.args, null, 1));
+      show(message.event, JSON.stringify(message.data ?? message.args));
       break;
     case "gap":
-      show("gap", `Messages ${message.from} to ${message.to} came too long ago to be kept.`);
+      if (message.room === room)
+        show("gap", `Messages ${message.from} to ${message.to} came too long ago to be kept.`);
       break;
   }
 }

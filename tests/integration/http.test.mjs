@@ -245,6 +245,8 @@ test('IPv6 listeners work', withServer({
 
 // --- Static files
 
+const large = Buffer.alloc(8 << 20, 'a large file ');
+
 function withFiles(fn) {
   return async (t) => {
     const root = fs.mkdtempSync(path.join(os.tmpdir(), 'stentor-static-'));
@@ -253,6 +255,7 @@ function withFiles(fn) {
       'root/index.html': '<!doctype html>\n', 'root/app.js': 'run();\n', 'root/style.css': 'a{}\n', 'root/ü b.txt': 'text',
       'root/sub/index.html': 'sub', 'root/sub/data.json': '{}', 'root/.secret': 'no', 'root/empty.txt': '',
       'root/unknown.xyz': 'x', 'root/.git/config': 'no', 'outside.txt': 'outside',
+      'root/large.txt': large,
     };
     for (const [name, content] of Object.entries(files)) {
       fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
@@ -305,6 +308,18 @@ test('static files: HEAD is GET without the body', withFiles(async (server) => {
     assert.equal(head.headers.etag, full.headers.etag);
   }
   assert.equal(raw.buffer.length, 0);
+}));
+
+test('static files: a large one arrives whole, also at a slow reader', withFiles(async (server) => {
+  const raw = await server.raw();
+  raw.socket.pause();
+  raw.write(get('/large.txt'));
+  raw.write(get('/app.js'));
+  assert.equal((await server.get('/large.txt')).body.compare(large), 0);
+  raw.socket.resume();
+
+  assert.equal((await raw.readResponse()).body.compare(large), 0);
+  assert.equal((await raw.readResponse()).text, 'run();\n');
 }));
 
 test('static files: other methods are 405', withFiles(async (server) => {

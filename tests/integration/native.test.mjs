@@ -399,6 +399,15 @@ test('when the server stops, clients get 1001', async () => {
   assert.notEqual(reason, '');
 });
 
+test('where "/" is not declared, the first namespace is the default', withServer({ namespaces: ['/x', '/y'] }, async (server) => {
+  const client = await server.native();
+  await server.publish({ event: 'e' });
+
+  assert.equal(client.hello.namespace, '/x');
+  assert.equal((await client.next()).event, 'e');
+  assert.equal((await server.openSocketio('/').refused()).message, 'Invalid namespace');
+}));
+
 test('publishing with a key through the client listener reaches native clients', withServer({}, async (server) => {
   const client = await server.native({ room: 'ohio' });
   const headers = { Authorization: `Bearer ${KEY}` };
@@ -408,7 +417,7 @@ test('publishing with a key through the client listener reaches native clients',
   assert.deepEqual((await client.next()).data, { leader: 'A' });
 }));
 
-test('a client that answers no ping is closed after ping_timeout', withServer({ ping_interval: 200, ping_timeout: 100 }, async (server) => {
+test('a client that answers no ping is closed after ping_timeout', withServer({ ping_interval: 200, ping_timeout: 1000 }, async (server) => {
   const silent = await server.websocket('/ws');
   const answering = await server.native();
 

@@ -6,6 +6,7 @@ import { RawSocket } from './raw.mjs';
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='; // the example of RFC 6455 section 1.3
+const ENGINE_IO_PING = '2';
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 function frameLength(length, form) {
@@ -52,14 +53,15 @@ export function handshake(path, headers = {}) {
 }
 
 export class RawWebSocket {
-  constructor(raw) {
+  constructor(raw, path = '') {
     this.raw = raw;
+    this.path = path;
   }
 
   static async open(listener, path, headers = {}) {
     const raw = await RawSocket.connect(listener);
     raw.write(handshake(path, headers));
-    const ws = new RawWebSocket(raw);
+    const ws = new RawWebSocket(raw, path);
     ws.response = await raw.readHead();
     if (ws.response.status !== 101 || ws.response.headers['sec-websocket-accept'] !== ACCEPT) {
       throw new Error(`the handshake failed: ${JSON.stringify(ws.response)}`);
@@ -72,8 +74,21 @@ export class RawWebSocket {
     return this;
   }
 
-  // The next frame, with its wire bytes.
+  isHeartbeat(received) {
+    if (this.path.startsWith('/socket.io/')) return received.text === ENGINE_IO_PING;
+    return received.opcode === opcode.ping;
+  }
+
+  // The next frame other than heartbeats, which may come at any time.
   async receive() {
+    for (;;) {
+      const next = await this.receiveAny();
+      if (!this.isHeartbeat(next)) return next;
+    }
+  }
+
+  // The next frame, with its wire bytes.
+  async receiveAny() {
     const head = await this.raw.read(2, 'a frame');
     if (head[1] & 0x80) throw new Error('the server must not mask');
     let length = head[1] & 0x7f;

@@ -1,0 +1,80 @@
+// How the server stops.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { RawSocket } from './lib/raw.mjs';
+import { Stentord } from './lib/stentord.mjs';
+import { within } from './lib/wait.mjs';
+
+function withStopping(config, fn) {
+  return async (t) => {
+    const server = await Stentord.start(config);
+    try {
+      await fn(server);
+      await server.ended();
+    } catch (error) {
+      await server.abandon();
+      t.diagnostic(`the log of stentord:\n${server.log}`);
+      throw error;
+    }
+    await server.closeClients();
+  };
+}
+
+test('everyone is told: native, Socket.IO and echo clients with 1001', withStopping({ echo: true }, async (server) => {
+  const native = await server.native();
+  const socketio = await server.socketio();
+  const echo = await server.websocket('/echo');
+  const idle = await server.raw();
+  server.terminate();
+
+  assert.equal((await native.closed).code, 1001);
+  assert.equal(await within(socketio.disconnected, 'the disconnect'), 'transport close');
+  assert.equal((await echo.closed()).code, 1001);
+  await idle.readToEnd();
+  idle.end();
+}));
+
+test('no connection is accepted any more', withStopping({}, async (server) => {
+  const witness = await server.websocket('/ws');
+  server.terminate();
+  assert.equal((await witness.closed()).code, 1001);
+
+  await assert.rejects(RawSocket.connect(server.clients), /ECONNREFUSED|ECONNRESET/);
+}));
+
+test('clients that do not read hold it up for seconds, not for ever', withStopping({}, async (server) => {
+  const stalled = await server.websocket('/ws');
+  stalled.raw.socket.pause();
+  for (let i = 0; i < 40; i++) await server.publish({ event: 'e', data: 'x'.repeat(500_000) });
+  const halfAsked = await server.raw();
+  halfAsked.write('POST /publish/a/e HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1');
+  server.terminate();
+}));
+
+test('a second signal ends it at once', withStopping({}, async (server) => {
+  const stalled = await server.websocket('/ws');
+  stalled.raw.socket.pause();
+  server.terminate();
+  await server.untilLogged(/stopping: /);
+  const before = Date.now();
+  server.terminate('SIGINT');
+  await within(server.program.exit, 'the end');
+
+  assert.ok(Date.now() - before < 1500, `${Date.now() - before} ms`);
+}));
+
+test('publish requests that are under way are answered', withStopping({ io_threads: 4 }, async (server) => {
+  const publishers = await Promise.all(Array.from({ length: 20 }, () => server.raw(server.admin)));
+  for (const raw of publishers) {
+    raw.write('POST /publish/a/e HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1'.repeat(20));
+  }
+  await Promise.all(publishers.map((raw) => raw.readResponse()));
+  server.terminate();
+  for (const raw of publishers) {
+    const rest = (await raw.readToEnd()).toString();
+    assert.equal(rest.match(/^HTTP\/1\.1 /gm)?.length ?? 0, rest.match(/"seq":\d+/g)?.length ?? 0, rest.slice(-300));
+    assert.ok(rest === '' || rest.endsWith('}\n'), 'the last answer is whole');
+    raw.end();
+  }
+}));
