@@ -75,6 +75,17 @@ void journal_append(struct journal *journal, void *item, size_t cost, uint64_t n
         journal_drop_oldest(journal);
 }
 
+uint64_t journal_first_after(const struct journal *journal, size_t cost)
+{
+    uint64_t first = journal->first_seq;
+    size_t bytes = journal->bytes + cost;
+
+    while (first < journal->next_seq &&
+           (journal->next_seq - first >= journal->limits.count || bytes > journal->limits.bytes))
+        bytes -= journal_slot(journal, first++)->cost;
+    return first;
+}
+
 void journal_expire(struct journal *journal, uint64_t now_ms)
 {
     if (journal->limits.age_ms == 0)

@@ -16,7 +16,7 @@ static uint64_t catch_up_max(uint64_t a, uint64_t b)
 /* Everything of the membership's room up to here has been given, or was not meant for it. */
 static uint64_t catch_up_position(const struct session *session, const struct membership *m)
 {
-    return catch_up_max(session->cursor, m->from);
+    return catch_up_max(session_cursor(session)->seq, m->from);
 }
 
 /* Is something lost to this membership that has not been told? */
@@ -51,7 +51,7 @@ static bool catch_up_tell_gaps(struct delivery *delivery, struct session *sessio
         m->told = m->room->trimmed;
         stats_add(&delivery->stats->gaps, 1);
         session->ops->gap(session, m->room, from, m->told);
-        if (session->lag == SESSION_GONE)
+        if (session_is_gone(session))
             return false;
     }
     return true;
@@ -166,6 +166,7 @@ static struct message *catch_up_next(struct delivery *delivery, const struct ses
  * memory. */
 static int catch_up_gather(struct delivery *delivery, const struct session *session, bool *all)
 {
+    enum dialect dialect = (enum dialect)session_cursor(session)->dialect;
     int source_count = catch_up_find_sources(delivery, session);
     size_t bytes = 0;
     int count = 0;
@@ -181,8 +182,7 @@ static int catch_up_gather(struct delivery *delivery, const struct session *sess
         }
         if (!wanted)
             continue;
-        struct refbuf *encoding =
-            message_encoding(message, (enum dialect)session->dialect, &delivery->encoder);
+        struct refbuf *encoding = message_encoding(message, dialect, &delivery->encoder);
         if (encoding == NULL)
             return -1;
         delivery->batch[count] = message;
@@ -212,7 +212,7 @@ static bool catch_up_write(struct delivery *delivery, struct session *session, i
     if (written < 0)
         return false;
     for (int i = 0; i < count; i++) {
-        session->cursor = delivery->batch[i]->seq;
+        session_cursor(session)->seq = delivery->batch[i]->seq;
         if (left < delivery->iov[i].iov_len) {
             conn_hold(session->conn, delivery->encodings[i], left);
             catch_up_count(delivery, i + 1, written);
@@ -241,7 +241,7 @@ enum catch_up_result catch_up_session(struct delivery *delivery, struct session 
         if (count > 0 && !catch_up_write(delivery, session, count))
             return CATCH_UP_BLOCKED;
         if (all) {
-            session->cursor = journal_head(&delivery->journal);
+            session_cursor(session)->seq = journal_head(&delivery->journal);
             return CATCH_UP_CURRENT;
         }
     }
@@ -261,27 +261,39 @@ static bool catch_up_due_is(struct delivery *delivery, const struct session *ses
 }
 #endif
 
-bool catch_up_single(struct delivery *delivery, struct session *session, struct message *message,
+/* The socket did not take all: the rest waits, or the connection is dead. */
+static void catch_up_cut(struct delivery *delivery, struct cursor *cursor,
+                         const struct message *message, struct refbuf *encoding, ssize_t sent)
+{
+    struct conn *conn = cursor->session->conn;
+    ssize_t written = conn_write_result(conn, sent);
+
+    if (written < 0)
+        return;
+    cursor->seq = message->seq;
+    catch_up_count(delivery, 1, written);
+    conn_hold(conn, encoding, (size_t)written);
+}
+
+void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *message,
                      uint64_t head)
 {
+    struct cursor *cursor = &delivery->cursors.cursors[slot];
     struct refbuf *encoding =
-        message_encoding(message, (enum dialect)session->dialect, &delivery->encoder);
-    ssize_t written;
+        message_encoding(message, (enum dialect)cursor->dialect, &delivery->encoder);
+    ssize_t sent;
 
-    assert(catch_up_due_is(delivery, session, message));
     if (UNLIKELY(encoding == NULL)) {
-        conn_close(session->conn, CLOSE_NO_MEMORY);
-        return false;
+        conn_close(cursor->session->conn, CLOSE_NO_MEMORY);
+        return;
     }
-    written = conn_write(session->conn, encoding->data, encoding->len);
-    if (UNLIKELY(written < 0))
-        return false;
-    catch_up_count(delivery, 1, written);
-    if (UNLIKELY((size_t)written < encoding->len)) {
-        session->cursor = message->seq;
-        conn_hold(session->conn, encoding, (size_t)written);
-        return false;
+    assert(!conn_pending(cursor->session->conn));
+    assert(catch_up_due_is(delivery, cursor->session, message));
+    sent = conn_send_fd(cursor->fd, encoding->data, encoding->len);
+    if (UNLIKELY(sent != (ssize_t)encoding->len)) {
+        catch_up_cut(delivery, cursor, message, encoding, sent);
+        return;
     }
-    session->cursor = head;
-    return true;
+    cursor->seq = head;
+    catch_up_count(delivery, 1, sent);
 }

@@ -19,9 +19,9 @@ enum catch_up_result {
 /* Gaps first, then messages, several in one system call. */
 enum catch_up_result catch_up_session(struct delivery *delivery, struct session *session);
 
-/* Gives the session one message which is all that it is due; false when its socket is full, or the
- * session is gone. `head`: the newest seq. */
-bool catch_up_single(struct delivery *delivery, struct session *session, struct message *message,
+/* Gives the session with that cursor, which is CURRENT, one message which is all that it is due.
+ * `head`: the newest seq. */
+void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *message,
                      uint64_t head);
 
 /* Has the window moved past something the session is due in a room with policy disconnect? */

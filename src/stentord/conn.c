@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "io_thread.h"
@@ -152,8 +151,10 @@ void conn_finish(struct conn *conn, enum close_reason reason)
     conn_update_events(conn);
 }
 
-static ssize_t conn_write_failed(struct conn *conn)
+ssize_t conn_write_result(struct conn *conn, ssize_t n)
 {
+    if (n >= 0)
+        return n;
     if (errno == EAGAIN || errno == EINTR)
         return 0;
     conn_close(conn, errno == ECONNRESET || errno == EPIPE ? CLOSE_RESET : CLOSE_WRITE_ERROR);
@@ -162,25 +163,26 @@ static ssize_t conn_write_failed(struct conn *conn)
 
 ssize_t conn_write(struct conn *conn, const void *data, size_t len)
 {
-    ssize_t n = send(conn->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    return LIKELY(n >= 0) ? n : conn_write_failed(conn);
+    return conn_write_result(conn, conn_send_fd(conn->fd, data, len));
 }
 
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count)
 {
     struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
-    ssize_t n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    return LIKELY(n >= 0) ? n : conn_write_failed(conn);
+    return conn_write_result(conn, sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset)
 {
+    bool blocked = conn->out == NULL;
+
     if (!outq_append(&conn->out, buf, offset)) {
         conn_close(conn, CLOSE_NO_MEMORY);
         return;
     }
+    if (blocked && conn->phase == CONN_OPEN)
+        conn->protocol->on_blocked(conn);
     conn_update_events(conn);
 }
 

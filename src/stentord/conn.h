@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -37,6 +38,8 @@ struct conn_protocol {
     void (*on_data)(struct conn *conn, uint8_t *data, size_t len);
     /* The peer shut its side. */
     void (*on_eof)(struct conn *conn);
+    /* The socket is full: something waits to be sent. */
+    void (*on_blocked)(struct conn *conn);
     /* Everything that waited has been sent. */
     void (*on_drained)(struct conn *conn);
     /* The deadline that was set with conn_set_deadline has come. */
@@ -114,6 +117,16 @@ static inline bool conn_pending(const struct conn *conn)
  * which may be 0; or -1, and the connection is dead. */
 ssize_t conn_write(struct conn *conn, const void *data, size_t len) MUST_CHECK;
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count) MUST_CHECK;
+
+/* The same in two halves, for a caller that knows the descriptor and can leave the connection
+ * alone when the socket takes all: what conn_send_fd returned, if that is not `len`, goes through
+ * conn_write_result. */
+static inline ssize_t conn_send_fd(int fd, const void *data, size_t len)
+{
+    return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t conn_write_result(struct conn *conn, ssize_t n) MUST_CHECK;
 
 /* Queues what lies behind `offset` in `buf` and waits until the socket takes it. */
 void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset);

@@ -74,30 +74,22 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
     TAILQ_INIT(&delivery->resting);
     TAILQ_INIT(&delivery->owed);
     TAILQ_INIT(&delivery->blocked);
+    STAILQ_INIT(&delivery->held);
     encoder_init(&delivery->encoder, config, stats);
+    cursor_table_init(&delivery->cursors);
     journal_init(&delivery->journal, &limits, head, delivery_drop, delivery);
     evtimer_assign(&delivery->slice, base, delivery_on_slice, delivery);
     return room_table_init(&delivery->rooms, config, stats, head);
 }
 
-static void delivery_abandon_fanouts(struct room_list *list)
-{
-    struct room *room;
-
-    while ((room = TAILQ_FIRST(list)) != NULL) {
-        TAILQ_REMOVE(list, room, fanout.link);
-        room->fanout.state = ROOM_FANOUT_IDLE;
-    }
-}
-
 void delivery_destroy(struct delivery *delivery)
 {
-    delivery_abandon_fanouts(&delivery->running);
-    delivery_abandon_fanouts(&delivery->resting);
+    delivery_stop(delivery);
     event_del(&delivery->slice);
     journal_destroy(&delivery->journal);
     room_table_destroy(&delivery->rooms);
     encoder_destroy(&delivery->encoder);
+    cursor_table_destroy(&delivery->cursors);
     free(delivery->sources);
 }
 
@@ -127,10 +119,11 @@ static struct session_list *delivery_list(struct delivery *delivery, enum sessio
 
 void delivery_set_lag(struct delivery *delivery, struct session *session, enum session_lag lag)
 {
-    struct session_list *from = delivery_list(delivery, session->lag);
+    struct cursor *cursor = session_cursor(session);
+    struct session_list *from = delivery_list(delivery, (enum session_lag)cursor->lag);
     struct session_list *to = delivery_list(delivery, lag);
 
-    if (session->lag == lag)
+    if (cursor->lag == lag)
         return;
     if (from != NULL)
         TAILQ_REMOVE(from, session, link);
@@ -138,7 +131,7 @@ void delivery_set_lag(struct delivery *delivery, struct session *session, enum s
         TAILQ_INSERT_TAIL(to, session, link);
     if (lag == SESSION_BLOCKED)
         stats_add(&delivery->stats->blocked, 1);
-    session->lag = (uint8_t)lag;
+    cursor->lag = (uint8_t)lag;
 }
 
 static void delivery_schedule(struct delivery *delivery, uint64_t delay_ns)
@@ -150,8 +143,10 @@ static void delivery_schedule(struct delivery *delivery, uint64_t delay_ns)
 
 void delivery_member_moved(struct delivery *delivery, struct room *room, struct session *moved)
 {
-    if (room->fanout.state != ROOM_FANOUT_RUNNING || moved->lag != SESSION_CURRENT ||
-        moved->cursor >= room->fanout.last)
+    const struct cursor *cursor = session_cursor(moved);
+
+    if (room->fanout.state != ROOM_FANOUT_RUNNING || cursor->lag != SESSION_CURRENT ||
+        cursor->seq >= room->fanout.last)
         return;
     delivery_set_lag(delivery, moved, SESSION_OWED);
     delivery_schedule(delivery, 0);
@@ -182,7 +177,7 @@ static void delivery_start_fanout(struct delivery *delivery, struct room *room, 
 {
     struct room_fanout *fanout = &room->fanout;
 
-    if (room->member_count == 0 && fanout->state == ROOM_FANOUT_IDLE)
+    if (delivery->stopping || (room->member_count == 0 && fanout->state == ROOM_FANOUT_IDLE))
         return;
     if (fanout->state == ROOM_FANOUT_IDLE) {
         fanout->first = seq;
@@ -276,9 +271,62 @@ unsigned delivery_accept(struct delivery *delivery, struct message *message, uin
     return clients;
 }
 
+static void delivery_accept_mail(struct delivery *delivery, struct message_mail *mail)
+{
+    struct publish_request *request = mail->message->receipt;
+    unsigned index = mail->message->receipt_index;
+    unsigned clients = delivery_accept(delivery, mail->message, clock_ms());
+
+    if (request != NULL)
+        publish_request_accepted(request, index, clients);
+}
+
+static bool delivery_owes(const struct room_list *rooms, uint64_t before)
+{
+    const struct room *room;
+
+    TAILQ_FOREACH (room, rooms, fanout.link)
+        if (room->fanout.first < before)
+            return true;
+    return false;
+}
+
+/* Would the message push something out of the window that a fan-out has yet to give? */
+static bool delivery_too_soon(const struct delivery *delivery, const struct message *message)
+{
+    uint64_t first = journal_first_after(&delivery->journal, message->cost);
+
+    return first > delivery->journal.first_seq &&
+           (delivery_owes(&delivery->running, first) || delivery_owes(&delivery->resting, first));
+}
+
+void delivery_receive(struct delivery *delivery, struct message_mail *mail)
+{
+    OWNER_ASSERT(delivery->owner);
+    if (STAILQ_EMPTY(&delivery->held) && !delivery_too_soon(delivery, mail->message)) {
+        delivery_accept_mail(delivery, mail);
+        return;
+    }
+    STAILQ_INSERT_TAIL(&delivery->held, mail, link);
+    stats_add(&delivery->stats->held, 1);
+}
+
+/* Accepts what had to wait, as far as there is room now. */
+static void delivery_accept_held(struct delivery *delivery)
+{
+    struct message_mail *mail;
+
+    while ((mail = STAILQ_FIRST(&delivery->held)) != NULL &&
+           !delivery_too_soon(delivery, mail->message)) {
+        STAILQ_REMOVE_HEAD(&delivery->held, link);
+        stats_sub(&delivery->stats->held, 1);
+        delivery_accept_mail(delivery, mail);
+    }
+}
+
 void delivery_catch_up(struct delivery *delivery, struct session *session)
 {
-    uint64_t before = session->cursor;
+    uint64_t before = session_cursor(session)->seq;
 
     OWNER_ASSERT(delivery->owner);
     switch (catch_up_session(delivery, session)) {
@@ -286,8 +334,7 @@ void delivery_catch_up(struct delivery *delivery, struct session *session)
         delivery_set_lag(delivery, session, SESSION_CURRENT);
         break;
     case CATCH_UP_BLOCKED:
-        if (session->lag != SESSION_GONE)
-            delivery_set_lag(delivery, session, SESSION_BLOCKED);
+        delivery_blocked(delivery, session);
         break;
     case CATCH_UP_MORE: /* to the end of the list, so that others have their turn */
         delivery_set_lag(delivery, session, SESSION_CURRENT);
@@ -295,14 +342,38 @@ void delivery_catch_up(struct delivery *delivery, struct session *session)
         delivery_schedule(delivery, 0);
         break;
     }
-    assert(session->cursor >= before);
+    assert(session_cursor(session)->seq >= before);
     (void)before;
+}
+
+void delivery_blocked(struct delivery *delivery, struct session *session)
+{
+    if (!session_is_gone(session))
+        delivery_set_lag(delivery, session, SESSION_BLOCKED);
 }
 
 void delivery_drained(struct delivery *delivery, struct session *session)
 {
-    if (session->lag == SESSION_BLOCKED)
+    if (session_cursor(session)->lag == SESSION_BLOCKED)
         delivery_catch_up(delivery, session);
+}
+
+static void delivery_abandon_fanouts(struct room_list *list)
+{
+    struct room *room;
+
+    while ((room = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, room, fanout.link);
+        room->fanout.state = ROOM_FANOUT_IDLE;
+    }
+}
+
+void delivery_stop(struct delivery *delivery)
+{
+    delivery->stopping = true;
+    delivery_abandon_fanouts(&delivery->running);
+    delivery_abandon_fanouts(&delivery->resting);
+    delivery_accept_held(delivery);
 }
 
 /* The one message that the room's fan-out is for, if that is all that anybody can be due. */
@@ -316,31 +387,18 @@ static struct message *delivery_single(const struct delivery *delivery, const st
     return message != NULL && message->except_count == 0 ? message : NULL;
 }
 
-static void delivery_visit(struct delivery *delivery, struct room *room, struct session *session,
+/* Who is owed or blocked is caught up in another way; who is ahead has been reached already. */
+static void delivery_visit(struct delivery *delivery, const struct room *room, uint32_t slot,
                            struct message *single)
 {
-    /* Who is owed or blocked is caught up in another way; who is ahead has been reached. */
-    if (session->lag != SESSION_CURRENT || session->cursor >= room->fanout.last)
-        return;
-    if (LIKELY(single != NULL) && LIKELY(!conn_pending(session->conn))) {
-        if (UNLIKELY(
-                !catch_up_single(delivery, session, single, journal_head(&delivery->journal))) &&
-            session->lag != SESSION_GONE)
-            delivery_set_lag(delivery, session, SESSION_BLOCKED);
-        return;
-    }
-    delivery_catch_up(delivery, session);
-}
+    const struct cursor *cursor = &delivery->cursors.cursors[slot];
 
-/* Brings the sessions that come next into the cache while the present one is in the kernel. */
-static void delivery_prefetch(const struct room *room)
-{
-    uint32_t ahead = room->fanout.pos + 2;
-
-    if (ahead + 2 < room->member_count) {
-        __builtin_prefetch(room->members[ahead + 2]);
-        __builtin_prefetch(room->members[ahead]->conn);
-    }
+    if (cursor->lag != SESSION_CURRENT || cursor->seq >= room->fanout.last)
+        return;
+    if (LIKELY(single != NULL))
+        catch_up_single(delivery, slot, single, journal_head(&delivery->journal));
+    else
+        delivery_catch_up(delivery, cursor->session);
 }
 
 /* Visits a chunk of the room's members; true when the fan-out has reached all. */
@@ -351,14 +409,10 @@ static bool delivery_run_chunk(struct delivery *delivery, struct room *room)
 
     /* A visit may close sessions, so counts and positions are read anew each time. */
     for (int i = 0; i < DELIVERY_CHUNK && fanout->remaining > 0; i++) {
-        struct session *session;
-
         if (fanout->pos >= room->member_count)
             fanout->pos = 0;
-        delivery_prefetch(room);
-        session = room->members[fanout->pos++];
         fanout->remaining--;
-        delivery_visit(delivery, room, session, single);
+        delivery_visit(delivery, room, room->members[fanout->pos++], single);
     }
     return fanout->remaining == 0;
 }
@@ -396,6 +450,7 @@ void delivery_run(struct delivery *delivery)
             delivery_catch_up(delivery, session);
         if (!TAILQ_EMPTY(&delivery->running))
             delivery_run_fanout(delivery);
+        delivery_accept_held(delivery);
         now_ns = clock_ns();
         wait_ns = delivery_wake_rooms(delivery, now_ns);
     }

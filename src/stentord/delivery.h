@@ -12,6 +12,7 @@
  *
  * Invariants (asserted in debug builds):
  *   - a CURRENT session has got everything that concerns it, but for the rooms in these lists
+ *   - nothing waits to be sent to a CURRENT session
  *   - a session's cursor never goes back, and never passes something that is due
  *
  * Everything here belongs to one I/O thread.
@@ -38,6 +39,7 @@ enum {
 
 TAILQ_HEAD(session_list, session);
 TAILQ_HEAD(room_list, room);
+STAILQ_HEAD(message_list, message_mail);
 
 /* One room's share in what a session is due, during one gathering. */
 struct due_source {
@@ -55,13 +57,16 @@ struct delivery {
     atomic_uint *dialect_users; /* of the whole server, by dialect */
     struct encoder encoder;
     struct journal journal;
+    struct cursor_table cursors;
     struct room_table rooms;
     struct room_list running; /* rooms whose members are being caught up */
     struct room_list resting; /* rooms whose next round begins later */
     unsigned fanout_count;    /* in both lists */
+    bool stopping;
     struct session_list owed;
     struct session_list blocked;
-    struct event slice; /* runs the next slice, after other events had their turn */
+    struct message_list held; /* come too soon: the window is full of what is still being given */
+    struct event slice;       /* runs the next slice, after other events had their turn */
     uint32_t rotation;
     struct session_id_pool id_pool;
     /* Scratch of one gathering. */
@@ -78,9 +83,17 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
                    atomic_uint *dialect_users, struct event_base *base, uint64_t head) MUST_CHECK;
 void delivery_destroy(struct delivery *delivery);
 
+/* Gives up all fan-outs; messages are still accepted, so that their publishers get answers. */
+void delivery_stop(struct delivery *delivery);
+
 /* Takes over a reference to the message: appends it to the window and starts its fan-outs.
  * Returns how many members its rooms have on this thread. */
 unsigned delivery_accept(struct delivery *delivery, struct message *message, uint64_t now_ms);
+
+/* A message has come. It is accepted, and its publisher's request told, at once; or, while it
+ * would push something out of the window that a running fan-out has yet to give, later: so fast
+ * publishers wait for the fan-out, and clients that keep up miss nothing. */
+void delivery_receive(struct delivery *delivery, struct message_mail *mail);
 
 /* Works off fan-outs and owed sessions for one slice; goes on by itself later. */
 void delivery_run(struct delivery *delivery);
@@ -88,7 +101,8 @@ void delivery_run(struct delivery *delivery);
 /* Brings the session up to the newest message, as far as its socket takes it. May close it. */
 void delivery_catch_up(struct delivery *delivery, struct session *session);
 
-/* The session's socket has taken everything that waited. */
+/* The session's socket is full; later: it has taken everything that waited. */
+void delivery_blocked(struct delivery *delivery, struct session *session);
 void delivery_drained(struct delivery *delivery, struct session *session);
 
 /* Drops what is too old, and closes slow sessions where a room's policy says so. Each second. */

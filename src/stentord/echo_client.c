@@ -12,7 +12,7 @@ static int echo_on_message(struct ws_conn *ws, enum ws_opcode opcode, const uint
     return 0;
 }
 
-static void echo_on_drained(struct ws_conn *ws)
+static void echo_on_nothing(struct ws_conn *ws)
 {
     (void)ws;
 }
@@ -22,19 +22,15 @@ static void echo_on_close(struct ws_conn *ws)
     stats_sub(&ws->conn->thread->stats.clients_echo, 1);
 }
 
-static void echo_on_free(struct ws_conn *ws)
-{
-    (void)ws;
-}
-
 static const struct ws_app echo_app = {
     .name = "echo",
     .ping = echo_ping,
     .ping_len = sizeof(echo_ping),
     .on_message = echo_on_message,
-    .on_drained = echo_on_drained,
+    .on_blocked = echo_on_nothing,
+    .on_drained = echo_on_nothing,
     .on_close = echo_on_close,
-    .on_free = echo_on_free,
+    .on_free = echo_on_nothing,
 };
 
 static bool echo_on_head(struct http_conn *http)

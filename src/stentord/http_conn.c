@@ -326,6 +326,11 @@ void http_conn_suspend(struct http_conn *http, struct publish_request *request)
     conn_stop_reading(http->conn, true);
 }
 
+static void http_on_blocked(struct conn *conn)
+{
+    (void)conn; /* http_on_data looks whether something is pending */
+}
+
 static void http_on_drained(struct conn *conn)
 {
     struct http_conn *http = conn->state;
@@ -386,6 +391,7 @@ static const struct conn_protocol http_protocol = {
     .name = "http",
     .on_data = http_on_data,
     .on_eof = http_on_eof,
+    .on_blocked = http_on_blocked,
     .on_drained = http_on_drained,
     .on_deadline = http_on_deadline,
     .on_goodbye = http_on_goodbye,

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "http_conn.h"
-#include "publish.h"
 #include "server.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
@@ -112,12 +111,8 @@ void io_thread_open_accepted(struct mail *mail, void *self)
 void io_thread_open_message(struct mail *mail, void *self)
 {
     struct io_thread *thread = self;
-    struct message *message = CONTAINER_OF(mail, struct message_mail, mail)->message;
-    struct publish_request *request = message->receipt;
-    unsigned index = message->receipt_index;
-    unsigned clients = delivery_accept(&thread->delivery, message, clock_ms());
 
-    publish_request_accepted(request, index, clients);
+    delivery_receive(&thread->delivery, CONTAINER_OF(mail, struct message_mail, mail));
 }
 
 void io_thread_open_goodbye(struct mail *mail, void *self)

@@ -14,6 +14,7 @@ libstentord_a_SOURCES = \
 	src/stentord/config_lists.c src/stentord/config_priv.h \
 	src/stentord/conflation.c src/stentord/conflation.h \
 	src/stentord/conn.c src/stentord/conn.h \
+	src/stentord/cursor.c src/stentord/cursor.h \
 	src/stentord/delivery.c src/stentord/delivery.h \
 	src/stentord/dialect.h \
 	src/stentord/echo_client.c src/stentord/echo_client.h \

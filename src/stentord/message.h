@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "dialect.h"
 #include "stentor/base/json.h"
@@ -43,6 +44,7 @@ struct publication {
 struct message_mail {
     struct mail mail;
     struct message *message;
+    STAILQ_ENTRY(message_mail) link; /* while the thread holds it back */
 };
 
 struct message {

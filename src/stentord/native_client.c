@@ -115,6 +115,14 @@ static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const ui
     return 0;
 }
 
+static void native_on_blocked(struct ws_conn *ws)
+{
+    struct session *session = ws->client;
+
+    if (session != NULL)
+        delivery_blocked(session->delivery, session);
+}
+
 static void native_on_drained(struct ws_conn *ws)
 {
     struct session *session = ws->client;
@@ -142,6 +150,7 @@ static const struct ws_app native_app = {
     .ping = native_ping,
     .ping_len = sizeof(native_ping),
     .on_message = native_on_message,
+    .on_blocked = native_on_blocked,
     .on_drained = native_on_drained,
     .on_close = native_on_close,
     .on_free = native_on_free,
@@ -155,7 +164,7 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
 
     session_id_text(session->id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
-                        session->cursor);
+                        session_cursor(session)->seq);
     ws_append_frame(answer, WS_TEXT, false, text.data, text.len);
     if (answer->failed || text.failed)
         conn_close(session->conn, CLOSE_NO_MEMORY);
@@ -168,18 +177,19 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
  * client has can be told from what it lacks. */
 static void native_tell_unknown(struct session *session)
 {
-    for (uint32_t i = 0; i < session->membership_count && session->lag != SESSION_GONE; i++)
+    for (uint32_t i = 0; i < session->membership_count && !session_is_gone(session); i++)
         native_gap(session, session->memberships[i].room, 0, native_head(session));
 }
 
 static enum session_join_result native_join_all(struct session *session,
                                                 const struct room_query *query)
 {
+    uint64_t cursor = session_cursor(session)->seq;
     enum session_join_result result =
-        session_join(session, query->namespace, (struct span){"", 0}, session->cursor);
+        session_join(session, query->namespace, (struct span){"", 0}, cursor);
 
     for (size_t i = 0; i < query->room_count && session_join_error(result) == NULL; i++)
-        result = session_join_room(session, query->namespace, query->rooms[i], session->cursor);
+        result = session_join_room(session, query->namespace, query->rooms[i], cursor);
     return result;
 }
 
@@ -202,7 +212,7 @@ static void native_start(struct ws_conn *ws, const struct room_query *query, str
     stats_add(&thread->stats.clients_native, 1);
     ws_conn_start(ws);
     native_hello(session, query->namespace, answer);
-    if (session->lag == SESSION_GONE)
+    if (session_is_gone(session))
         return;
     error = session_join_error(native_join_all(session, query));
     if (error != NULL) {
@@ -211,7 +221,7 @@ static void native_start(struct ws_conn *ws, const struct room_query *query, str
     }
     if (unknown)
         native_tell_unknown(session);
-    if (session->lag != SESSION_GONE)
+    if (!session_is_gone(session))
         delivery_catch_up(&thread->delivery, session);
 }
 

@@ -150,19 +150,19 @@ void room_release(struct room_table *table, struct room *room)
     room_free(room);
 }
 
-bool room_add_member(struct room *room, struct session *session)
+bool room_add_member(struct room *room, uint32_t slot)
 {
     if (room->member_count == room->member_capacity) {
         uint32_t capacity =
             room->member_capacity > 0 ? room->member_capacity * 2 : ROOM_FIRST_MEMBERS;
-        struct session **members = realloc(room->members, capacity * sizeof(*members));
+        uint32_t *members = realloc(room->members, capacity * sizeof(*members));
 
         if (members == NULL)
             return false;
         room->members = members;
         room->member_capacity = capacity;
     }
-    room->members[room->member_count++] = session;
+    room->members[room->member_count++] = slot;
     /* The new place may lie inside the arc that a running fan-out has yet to visit. */
     if (room->fanout.state == ROOM_FANOUT_RUNNING && room->fanout.remaining < room->member_count)
         room->fanout.remaining++;
@@ -176,16 +176,16 @@ static void room_shrink_members(struct room *room)
 
     if (capacity < ROOM_FIRST_MEMBERS || room->member_count > capacity / 2)
         return;
-    struct session **members = realloc(room->members, capacity * sizeof(*members));
+    uint32_t *members = realloc(room->members, capacity * sizeof(*members));
     if (members != NULL) {
         room->members = members;
         room->member_capacity = capacity;
     }
 }
 
-struct session *room_remove_member(struct room *room, uint32_t index)
+uint32_t room_remove_member(struct room *room, uint32_t index)
 {
-    struct session *moved = NULL;
+    uint32_t moved = CURSOR_NONE;
 
     ENSURE(index < room->member_count);
     room->member_count--;

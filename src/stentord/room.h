@@ -17,9 +17,8 @@
 
 #include "config.h"
 #include "conflation.h"
+#include "cursor.h"
 #include "stats.h"
-
-struct session;
 
 enum room_fanout_state { ROOM_FANOUT_IDLE, ROOM_FANOUT_RUNNING, ROOM_FANOUT_RESTING };
 
@@ -44,7 +43,7 @@ struct room {
     struct room *next; /* in its bucket */
     enum slow_policy policy;
     int namespace;
-    struct session **members; /* dense, in no order */
+    uint32_t *members; /* slots of their cursors; dense, in no order */
     uint32_t member_count;
     uint32_t member_capacity;
     uint64_t *chain;      /* seqs of its messages in the window, ascending; a ring, power of two */
@@ -86,11 +85,13 @@ struct room *room_intern(struct room_table *table, int namespace, const char *na
 /* Frees the room if it has neither members nor messages; due after each removal. */
 void room_release(struct room_table *table, struct room *room);
 
-/* Adds a member; its index is member_count - 1 then. False when memory is out. */
-bool room_add_member(struct room *room, struct session *session) MUST_CHECK;
+/* Adds a member by its cursor's slot; its index is member_count - 1 then. False when memory is
+ * out. */
+bool room_add_member(struct room *room, uint32_t slot) MUST_CHECK;
 
-/* Removes the member at `index`; the last one moves there and is returned (NULL: none moved). */
-struct session *room_remove_member(struct room *room, uint32_t index);
+/* Removes the member at `index`; the last one moves there and is returned (CURSOR_NONE: none
+ * moved). */
+uint32_t room_remove_member(struct room *room, uint32_t index);
 
 /* The message enters the window; false when memory is out, and it is then lost to the room. */
 bool room_chain_append(struct room *room, struct message *message);

@@ -23,7 +23,9 @@ bool server_overloaded(struct server *server)
     if (mailbox_depth(&server->broadcast.stage.mailbox) > SERVER_MAX_BACKLOG)
         return true;
     for (unsigned i = 0; i < server->io_thread_count; i++)
-        if (mailbox_depth(&server->io_threads[i].stage.mailbox) > SERVER_MAX_BACKLOG)
+        if (mailbox_depth(&server->io_threads[i].stage.mailbox) +
+                stats_get(&server->io_threads[i].stats.held) >
+            SERVER_MAX_BACKLOG)
             return true;
     return false;
 }
@@ -137,8 +139,10 @@ static void server_stop_stages(struct server *server)
     stage_join(&server->broadcast.stage);
     for (unsigned i = 0; i < server->io_thread_count; i++)
         stage_stop(&server->io_threads[i].stage);
-    for (unsigned i = 0; i < server->io_thread_count; i++)
+    for (unsigned i = 0; i < server->io_thread_count; i++) {
         stage_join(&server->io_threads[i].stage);
+        delivery_stop(&server->io_threads[i].delivery);
+    }
 }
 
 /* Opens mails that came too late, until opening them posts no others. */

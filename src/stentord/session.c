@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn.h"
 #include "delivery.h"
 #include "stentor/base/crypto.h"
 #include "stentor/base/obj.h"
@@ -53,9 +54,12 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     OWNER_ASSERT(delivery->owner);
     if (session == NULL)
         return NULL;
+    session->slot = cursor_take(&delivery->cursors, session);
+    if (session->slot == CURSOR_NONE) {
+        free(session);
+        return NULL;
+    }
     OBJ_INIT(session, SESSION_MAGIC);
-    session->dialect = (uint8_t)dialect;
-    session->cursor = cursor;
     session->conn = conn;
     session->memberships = &session->first;
     session->membership_capacity = 1;
@@ -64,9 +68,20 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->delivery = delivery;
     session_id_make(delivery, session->id);
     delivery_dialect_join(delivery, dialect);
-    session->lag = SESSION_GONE; /* in no list yet */
+    *session_cursor(session) = (struct cursor){
+        .seq = cursor,
+        .session = session,
+        .fd = conn->fd,
+        .lag = SESSION_GONE, /* in no list yet */
+        .dialect = (uint8_t)dialect,
+    };
     delivery_set_lag(delivery, session, SESSION_OWED);
     return session;
+}
+
+struct cursor *session_cursor(const struct session *session)
+{
+    return &session->delivery->cursors.cursors[session->slot];
 }
 
 static struct membership *session_find(const struct session *session, const struct room *room)
@@ -87,11 +102,12 @@ static void session_end_membership(struct session *session, uint32_t i)
 {
     struct delivery *delivery = session->delivery;
     struct room *room = session->memberships[i].room;
-    struct session *moved = room_remove_member(room, session->memberships[i].index);
+    uint32_t moved = room_remove_member(room, session->memberships[i].index);
 
-    if (moved != NULL) {
-        session_find(moved, room)->index = session->memberships[i].index;
-        delivery_member_moved(delivery, room, moved);
+    if (moved != CURSOR_NONE) {
+        struct session *other = delivery->cursors.cursors[moved].session;
+        session_find(other, room)->index = session->memberships[i].index;
+        delivery_member_moved(delivery, room, other);
     }
     session->membership_count--;
     session->memberships[i] = session->memberships[session->membership_count];
@@ -103,11 +119,11 @@ void session_close(struct session *session)
 {
     OBJ_CHECK(session, SESSION_MAGIC);
     OWNER_ASSERT(session->delivery->owner);
-    if (session->lag == SESSION_GONE)
+    if (session_is_gone(session))
         return;
     while (session->membership_count > 0)
         session_end_membership(session, session->membership_count - 1);
-    delivery_dialect_leave(session->delivery, (enum dialect)session->dialect);
+    delivery_dialect_leave(session->delivery, (enum dialect)session_cursor(session)->dialect);
     delivery_set_lag(session->delivery, session, SESSION_GONE);
 }
 
@@ -117,7 +133,8 @@ void session_free(struct session **slot)
 
     if (session == NULL)
         return;
-    ENSURE(session->lag == SESSION_GONE);
+    ENSURE(session_is_gone(session));
+    cursor_release(&session->delivery->cursors, session->slot);
     *slot = NULL;
     if (session->memberships != &session->first)
         free(session->memberships);
@@ -153,16 +170,16 @@ enum session_join_result session_join(struct session *session, int namespace, st
 
     OWNER_ASSERT(delivery->owner);
     /* What a running fan-out owes the session is older than this membership: give it first. */
-    if (session->lag == SESSION_CURRENT)
+    if (session_cursor(session)->lag == SESSION_CURRENT)
         delivery_catch_up(delivery, session);
-    if (session->lag == SESSION_GONE)
+    if (session_is_gone(session))
         return SESSION_NO_MEMORY;
     room = room_intern(&delivery->rooms, namespace, name.ptr, name.len);
     if (room == NULL)
         return SESSION_NO_MEMORY;
     if (session_is_member(session, room))
         return SESSION_ALREADY_IN;
-    if (!session_reserve(session) || !room_add_member(room, session)) {
+    if (!session_reserve(session) || !room_add_member(room, session->slot)) {
         room_release(&delivery->rooms, room);
         return SESSION_NO_MEMORY;
     }

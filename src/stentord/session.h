@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "cursor.h"
 #include "dialect.h"
 #include "room.h"
 #include "stentor/base/json.h"
@@ -22,8 +23,6 @@ struct delivery;
 struct session;
 
 enum { SESSION_ID_BYTES = 16, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
-
-enum session_lag { SESSION_CURRENT, SESSION_OWED, SESSION_BLOCKED, SESSION_GONE };
 
 /* How a session's protocol says things that are for this client alone. */
 struct session_ops {
@@ -42,9 +41,7 @@ struct membership {
 
 struct session {
     unsigned magic;
-    uint8_t dialect; /* enum dialect */
-    uint8_t lag;     /* enum session_lag */
-    uint64_t cursor; /* everything that was due up to here has been given */
+    uint32_t slot; /* of its cursor, in the delivery's table */
     struct conn *conn;
     struct membership *memberships; /* `first` while there is at most one */
     uint32_t membership_count;
@@ -93,6 +90,14 @@ enum session_join_result session_join_room(struct session *session, int namespac
 
 /* False when it was not in that room. */
 bool session_leave(struct session *session, int namespace, struct span name);
+
+/* Its place in the journal, its lag and its dialect. Valid until the next session is made. */
+struct cursor *session_cursor(const struct session *session);
+
+static inline bool session_is_gone(const struct session *session)
+{
+    return session_cursor(session)->lag == SESSION_GONE;
+}
 
 bool session_is_member(const struct session *session, const struct room *room);
 

@@ -196,7 +196,7 @@ static int socketio_on_connect(struct socketio_client *client,
     }
     ws_conn_set_limit(client->ws, 0);
     socketio_welcome(client, packet, socket);
-    if (client->session->lag != SESSION_GONE)
+    if (!session_is_gone(client->session))
         delivery_catch_up(client->session->delivery, client->session);
     return 0;
 }
@@ -321,6 +321,14 @@ static int socketio_on_message(struct ws_conn *ws, enum ws_opcode opcode, const 
     }
 }
 
+static void socketio_on_blocked(struct ws_conn *ws)
+{
+    struct socketio_client *client = ws->client;
+
+    if (client != NULL)
+        delivery_blocked(client->session->delivery, client->session);
+}
+
 static void socketio_on_drained(struct ws_conn *ws)
 {
     struct socketio_client *client = ws->client;
@@ -357,6 +365,7 @@ static const struct ws_app socketio_app = {
     .ping = socketio_ping,
     .ping_len = sizeof(socketio_ping),
     .on_message = socketio_on_message,
+    .on_blocked = socketio_on_blocked,
     .on_drained = socketio_on_drained,
     .on_close = socketio_on_close,
     .on_free = socketio_on_free,

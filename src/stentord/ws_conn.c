@@ -202,6 +202,14 @@ static void ws_on_eof(struct conn *conn)
     conn_finish(conn, CLOSE_PEER);
 }
 
+static void ws_on_blocked(struct conn *conn)
+{
+    struct ws_conn *ws = ws_of(conn);
+
+    if (!ws->detached)
+        ws->app->on_blocked(ws);
+}
+
 static void ws_on_drained(struct conn *conn)
 {
     struct ws_conn *ws = ws_of(conn);
@@ -257,6 +265,7 @@ const struct conn_protocol ws_conn_protocol = {
     .name = "websocket",
     .on_data = ws_on_data,
     .on_eof = ws_on_eof,
+    .on_blocked = ws_on_blocked,
     .on_drained = ws_on_drained,
     .on_deadline = ws_on_deadline,
     .on_goodbye = ws_on_goodbye,

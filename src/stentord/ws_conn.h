@@ -20,7 +20,8 @@ struct ws_app {
     /* A text or binary message. 0, or a close code when it broke the protocol. */
     int (*on_message)(struct ws_conn *ws, enum ws_opcode opcode, const uint8_t *payload,
                       size_t len);
-    /* Everything that waited has been sent. */
+    /* The socket is full; later: everything that waited has been sent. */
+    void (*on_blocked)(struct ws_conn *ws);
     void (*on_drained)(struct ws_conn *ws);
     /* Nothing goes to the client any more: let go, free nothing. Called once. */
     void (*on_close)(struct ws_conn *ws);

@@ -21,6 +21,13 @@ static void fixture_on_eof(struct conn *conn)
     conn_close(conn, CLOSE_PEER);
 }
 
+static void fixture_on_blocked(struct conn *conn)
+{
+    struct fixture_client *client = conn->state;
+
+    delivery_blocked(client->session->delivery, client->session);
+}
+
 static void fixture_on_drained(struct conn *conn)
 {
     struct fixture_client *client = conn->state;
@@ -52,6 +59,7 @@ static const struct conn_protocol fixture_protocol = {
     .name = "fixture",
     .on_data = fixture_on_data,
     .on_eof = fixture_on_eof,
+    .on_blocked = fixture_on_blocked,
     .on_drained = fixture_on_drained,
     .on_deadline = fixture_on_nothing,
     .on_goodbye = fixture_on_nothing,
@@ -170,7 +178,8 @@ static size_t fixture_spans(const char *const *names, struct span *spans)
     return count;
 }
 
-uint64_t fixture_accept(struct fixture *fixture, struct fixture_address address)
+/* A message with the next seq and its encoding, as the broadcast stage would post it. */
+static struct message *fixture_message(struct fixture *fixture, struct fixture_address address)
 {
     struct delivery *delivery = &fixture->thread.delivery;
     struct span rooms[16], except[16];
@@ -197,7 +206,21 @@ uint64_t fixture_accept(struct fixture *fixture, struct fixture_address address)
     message->seq = ++fixture->head;
     ENSURE(message_encoding(message, DIALECT_NATIVE, &delivery->encoder) != NULL);
     message->cost = message_size(message);
-    delivery_accept(delivery, message, clock_ms());
+    return message;
+}
+
+uint64_t fixture_accept(struct fixture *fixture, struct fixture_address address)
+{
+    delivery_accept(&fixture->thread.delivery, fixture_message(fixture, address), clock_ms());
+    return fixture->head;
+}
+
+uint64_t fixture_receive(struct fixture *fixture, struct fixture_address address)
+{
+    struct message *message = fixture_message(fixture, address);
+
+    message->mails[0].message = message;
+    delivery_receive(&fixture->thread.delivery, &message->mails[0]);
     return fixture->head;
 }
 

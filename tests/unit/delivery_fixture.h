@@ -64,6 +64,9 @@ struct fixture_address {
 /* Hands the thread a message without running its fan-out; returns its seq. */
 uint64_t fixture_accept(struct fixture *fixture, struct fixture_address address);
 
+/* The same by way of delivery_receive, which may hold the message back. */
+uint64_t fixture_receive(struct fixture *fixture, struct fixture_address address);
+
 /* The same to one room (NULL: everyone), and runs until nothing is left to be done. */
 uint64_t fixture_publish(struct fixture *fixture, const char *room);
 

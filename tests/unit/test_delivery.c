@@ -238,7 +238,7 @@ static void test_since_catches_up(void **state)
     fixture_read(&f, &client);
     assert_seen(&client, 3, (uint64_t[]){seqs[2], seqs[4], seqs[6]});
     assert_int_equal(client.gap_count, 0);
-    assert_int_equal(client.session->cursor, seqs[7]);
+    assert_int_equal(session_cursor(client.session)->seq, seqs[7]);
     fixture_disconnect(&client);
     fixture_close(&f);
 }
@@ -287,7 +287,7 @@ static void test_since_zero_tells_no_gap(void **state)
 /* Fills the client's socket until it takes no more. */
 static void block(struct fixture *f, struct fixture_client *client)
 {
-    while (client->session->lag != SESSION_BLOCKED) {
+    while (session_cursor(client->session)->lag != SESSION_BLOCKED) {
         fixture_accept(f, (struct fixture_address){.rooms = everyone, .padding = 1000});
         fixture_run(f);
     }
@@ -313,7 +313,7 @@ static void test_slow_client_gets_the_rest_or_a_gap(void **state)
     assert_int_equal(quick.seen_count, f.head - before);
     assert_true(slow.conn->out->bytes < 2000); /* the rest of one message, whatever comes */
     fixture_read(&f, &slow);
-    assert_int_equal(slow.session->lag, SESSION_CURRENT);
+    assert_int_equal(session_cursor(slow.session)->lag, SESSION_CURRENT);
     assert_int_equal(slow.gap_count, 1);
     /* What it saw and the gap make up everything, in order. */
     expected = before + 1;
@@ -415,6 +415,31 @@ static void test_age(void **state)
     assert_int_equal(client.gap_count, 1);
     assert_int_equal(client.gaps[0].to, seq);
     fixture_disconnect(&client);
+    fixture_close(&f);
+}
+
+/* A publisher that is faster than the fan-out waits for it: the window is not run over. */
+static void test_held_back_until_given(void **state)
+{
+    static const char *const names[] = {NULL};
+    struct fixture_client clients[3];
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, small_journal);
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++)
+        connect_listener(&f, &clients[i]);
+    for (unsigned i = 0; i < 100; i++)
+        fixture_receive(&f, (struct fixture_address){.rooms = names});
+    assert_int_equal(stats_get(&f.thread.stats.held), 90);
+    fixture_run(&f);
+    assert_int_equal(stats_get(&f.thread.stats.held), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++) {
+        fixture_read(&f, &clients[i]);
+        assert_int_equal(clients[i].seen_count, 100);
+        assert_int_equal(clients[i].gap_count, 0);
+        fixture_disconnect(&clients[i]);
+    }
     fixture_close(&f);
 }
 
@@ -583,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_slow_client_is_disconnected),
         cmocka_unit_test(test_conflation_sends_the_newest),
         cmocka_unit_test(test_age),
+        cmocka_unit_test(test_held_back_until_given),
         cmocka_unit_test(test_model),
     };
 

@@ -49,6 +49,9 @@ void journal_destroy(struct journal *journal);
  * out, the oldest item makes room. */
 void journal_append(struct journal *journal, void *item, size_t cost, uint64_t now_ms);
 
+/* The oldest number that would still be held after the next item, if that cost so much. */
+uint64_t journal_first_after(const struct journal *journal, size_t cost);
+
 /* Drops what is older than the age limit, also the newest. */
 void journal_expire(struct journal *journal, uint64_t now_ms);
 
