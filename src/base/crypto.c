@@ -3,13 +3,31 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
+#include <pthread.h>
+#include <stdlib.h>
 
 #include "stentor/base/obj.h"
 
+/* Looking an algorithm up takes locks and longer than hashing a few bytes: once is enough. */
+static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
+static EVP_MD *crypto_sha1_algorithm;
+
+static void crypto_free(void)
+{
+    EVP_MD_free(crypto_sha1_algorithm);
+}
+
+static void crypto_fetch(void)
+{
+    crypto_sha1_algorithm = EVP_MD_fetch(NULL, "SHA1", NULL);
+    ENSURE(crypto_sha1_algorithm != NULL);
+    atexit(crypto_free);
+}
+
 void crypto_sha1(const void *data, size_t len, uint8_t digest[CRYPTO_SHA1_LEN])
 {
-    SHA1(data, len, digest);
+    pthread_once(&crypto_once, crypto_fetch);
+    ENSURE(EVP_Digest(data, len, digest, NULL, crypto_sha1_algorithm, NULL) == 1);
 }
 
 void crypto_random(void *data, size_t len)

@@ -31,7 +31,7 @@ bool strbuf_reserve(struct strbuf *buf, size_t extra)
     if (need <= cap)
         return true;
     if (cap == 0)
-        cap = 64;
+        cap = 256;
     while (cap < need)
         cap *= 2;
     data = realloc(buf->data, cap);
@@ -64,18 +64,21 @@ void strbuf_append_str(struct strbuf *buf, const char *str)
 
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...)
 {
+    size_t room = buf->cap - buf->len;
     va_list args, again;
     int n;
 
+    if (buf->failed)
+        return;
     va_start(args, fmt);
     va_copy(again, args);
-    n = vsnprintf(NULL, 0, fmt, args);
+    n = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, fmt, args);
     va_end(args);
-    if (n >= 0 && strbuf_reserve(buf, (size_t)n + 1)) {
+    if (n >= 0 && (size_t)n >= room && strbuf_reserve(buf, (size_t)n + 1))
         vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, again);
-        buf->len += (size_t)n;
-    }
     va_end(again);
+    if (n >= 0 && !buf->failed)
+        buf->len += (size_t)n;
 }
 
 void strbuf_consume(struct strbuf *buf, size_t len)

@@ -257,12 +257,18 @@ bool acceptor_init(struct acceptor *acceptor, struct server *server)
     return acceptor_open_listeners(acceptor);
 }
 
-void acceptor_destroy(struct acceptor *acceptor)
+void acceptor_close(struct acceptor *acceptor)
 {
     for (size_t i = 0; i < acceptor->listener_count; i++) {
         event_del(&acceptor->listeners[i].event);
         listener_close(&acceptor->listeners[i]);
     }
+    acceptor->listener_count = 0;
+}
+
+void acceptor_destroy(struct acceptor *acceptor)
+{
+    acceptor_close(acceptor);
     event_del(&acceptor->resume);
     free(acceptor->listeners);
     free(acceptor->batches);

@@ -32,7 +32,9 @@ struct acceptor {
 /* Opens all listeners. False after a mistake, which has been logged. */
 bool acceptor_init(struct acceptor *acceptor, struct server *server) MUST_CHECK;
 
-/* Closes the listeners; the thread must have ended. */
+/* Closes the listeners, so that clients which come back at once are refused instead of forgotten.
+ * The thread must have ended. */
+void acceptor_close(struct acceptor *acceptor);
 void acceptor_destroy(struct acceptor *acceptor);
 
 #endif

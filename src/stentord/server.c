@@ -106,6 +106,7 @@ static void server_on_signal(evutil_socket_t fd, short events, void *arg)
     log_info("server", "stopping: %d connections are told", server_open_conns(server));
     stage_stop(&server->acceptor.stage);
     stage_join(&server->acceptor.stage);
+    acceptor_close(&server->acceptor);
     server->give_up_ms = clock_ms() + SERVER_STOP_MS;
     for (unsigned i = 0; i < server->io_thread_count; i++) {
         server->goodbyes[i].open = io_thread_open_goodbye;
