@@ -38,6 +38,7 @@ static void broadcast_message(struct broadcast *broadcast, struct publish_reques
 
     request->items[index].message = NULL;
     request->items[index].seq = message->seq = ++broadcast->head;
+    atomic_store_explicit(&server->newest_seq, message->seq, memory_order_relaxed);
     message->receipt = request;
     message->receipt_index = index;
     broadcast_encode(broadcast, message);

@@ -241,7 +241,9 @@ enum catch_up_result catch_up_session(struct delivery *delivery, struct session 
         if (count > 0 && !catch_up_write(delivery, session, count))
             return CATCH_UP_BLOCKED;
         if (all) {
-            session_cursor(session)->seq = journal_head(&delivery->journal);
+            struct cursor *cursor = session_cursor(session);
+            /* It is ahead of this thread when another one gave it more before. */
+            cursor->seq = catch_up_max(cursor->seq, journal_head(&delivery->journal));
             return CATCH_UP_CURRENT;
         }
     }

@@ -5,6 +5,7 @@
 #include "client_publish.h"
 #include "io_thread.h"
 #include "room_query.h"
+#include "server.h"
 #include "stentor/wire/native.h"
 #include "ws_handshake.h"
 
@@ -197,7 +198,10 @@ static void native_start(struct ws_conn *ws, const struct room_query *query, str
 {
     struct io_thread *thread = ws->conn->thread;
     uint64_t head = journal_head(&thread->delivery.journal);
-    bool unknown = query->has_since && query->since > head;
+    /* A client may have been given, by another thread, what this one has yet to receive. */
+    bool unknown =
+        query->has_since &&
+        query->since > atomic_load_explicit(&thread->server->newest_seq, memory_order_relaxed);
     uint64_t cursor = query->has_since && !unknown ? query->since : head;
     struct session *session = session_new(&thread->delivery, ws->conn,
                                           ws->deflate ? DIALECT_NATIVE_DEFLATE : DIALECT_NATIVE,

@@ -198,6 +198,7 @@ static bool server_init(struct server *server, struct config *config)
 
     server->config = config;
     server->started_ms = clock_ms();
+    atomic_init(&server->newest_seq, head);
     ratelimit_init(&server->publish_limit, (unsigned)config->publish_rate,
                    (unsigned)config->publish_burst);
     server_raise_limits();

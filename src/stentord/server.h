@@ -31,6 +31,7 @@ struct server {
     struct acceptor acceptor;
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;
+    _Atomic uint64_t newest_seq;    /* that the broadcast stage has given out */
     struct ratelimit publish_limit; /* atomic */
     struct mail *goodbyes;          /* one per I/O thread */
     struct event_base *base;        /* of the main thread */
