@@ -39,7 +39,7 @@ swarm=$(bench_program stentor-swarm)
 
 # hold PROTOCOL NAME NUMBER: connects that many clients, which stay until they are stopped.
 hold() {
-    bench_start "$2" "$swarm" --clients "$3" --protocol "$1" --ramp "$(($3 / 2500 + 1))" \
+    bench_start "$2" "$swarm" --clients "$3" --protocol "$1" --ramp "$(($3 / 10000 + 1))" \
         --idle 3600 --rounds none --quiet "http://$bench_clients"
 }
 

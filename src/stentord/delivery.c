@@ -4,17 +4,13 @@
 #include <stdlib.h>
 
 #include "catch_up.h"
-#include "conn.h"
+#include "fanout.h"
 #include "publish.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
 enum {
-    DELIVERY_REST_FACTOR = 2,       /* a fan-out that goes on rests so many times what it took */
-    DELIVERY_REST_MIN_NS = 1000000, /* but not if that was less than this */
-    DELIVERY_REST_MAX_NS = 50000000,
     DELIVERY_SLICE_US = 2000, /* nothing else on the thread waits longer than about this */
-    DELIVERY_CHUNK = 32,      /* members between two looks at the clock, and at other rooms */
 };
 
 static void delivery_on_slice(evutil_socket_t fd, short events, void *arg)
@@ -152,93 +148,6 @@ void delivery_member_moved(struct delivery *delivery, struct room *room, struct 
     delivery_schedule(delivery, 0);
 }
 
-/* Where the next fan-out begins: a step of the golden ratio round the members from the last. */
-static uint32_t delivery_rotate(struct delivery *delivery, uint32_t count)
-{
-    delivery->rotation += UINT32_C(2654435769);
-    return (uint32_t)((uint64_t)delivery->rotation * count >> 32);
-}
-
-static void delivery_begin_round(struct delivery *delivery, struct room *room, uint64_t now_ns)
-{
-    struct room_fanout *fanout = &room->fanout;
-
-    fanout->state = ROOM_FANOUT_RUNNING;
-    fanout->pos = delivery_rotate(delivery, room->member_count);
-    fanout->remaining = room->member_count;
-    fanout->again = 0;
-    fanout->begun_ns = now_ns;
-    TAILQ_INSERT_TAIL(&delivery->running, room, fanout.link);
-}
-
-/* A message of the room has come: begins its fan-out, or asks for another round of the running
- * one. A resting one will bring it anyway. */
-static void delivery_start_fanout(struct delivery *delivery, struct room *room, uint64_t seq)
-{
-    struct room_fanout *fanout = &room->fanout;
-
-    if (delivery->stopping || (room->member_count == 0 && fanout->state == ROOM_FANOUT_IDLE))
-        return;
-    if (fanout->state == ROOM_FANOUT_IDLE) {
-        fanout->first = seq;
-        delivery_begin_round(delivery, room, clock_ns());
-        delivery->fanout_count++;
-        stats_add(&delivery->stats->fanouts, 1);
-    } else if (fanout->state == ROOM_FANOUT_RUNNING && fanout->again == 0) {
-        fanout->again = seq;
-    }
-    fanout->last = seq;
-}
-
-/* How long a fan-out rests that ran for so long. */
-static uint64_t delivery_rest_ns(uint64_t ran_ns)
-{
-    uint64_t rest = ran_ns * DELIVERY_REST_FACTOR;
-
-    if (ran_ns < DELIVERY_REST_MIN_NS)
-        return 0;
-    return rest < DELIVERY_REST_MAX_NS ? rest : DELIVERY_REST_MAX_NS;
-}
-
-/* All members have been visited: that was it, or another round follows after a rest. */
-static void delivery_end_round(struct delivery *delivery, struct room *room)
-{
-    struct room_fanout *fanout = &room->fanout;
-    uint64_t now_ns = clock_ns();
-
-    TAILQ_REMOVE(&delivery->running, room, fanout.link);
-    if (fanout->again != 0) {
-        fanout->first = fanout->again;
-        fanout->state = ROOM_FANOUT_RESTING;
-        fanout->rest_until_ns = now_ns + delivery_rest_ns(now_ns - fanout->begun_ns);
-        TAILQ_INSERT_TAIL(&delivery->resting, room, fanout.link);
-        return;
-    }
-    delivery->fanout_count--;
-    fanout->state = ROOM_FANOUT_IDLE;
-    room_release(&delivery->rooms, room);
-}
-
-/* Begins the rounds that have rested enough; returns how long the first of the others still
- * rests, 0 when none does. */
-static uint64_t delivery_wake_rooms(struct delivery *delivery, uint64_t now_ns)
-{
-    struct room *room, *next;
-    uint64_t wait = 0;
-
-    for (room = TAILQ_FIRST(&delivery->resting); room != NULL; room = next) {
-        next = TAILQ_NEXT(room, fanout.link);
-        if (room->fanout.rest_until_ns > now_ns) {
-            uint64_t left = room->fanout.rest_until_ns - now_ns;
-            wait = wait == 0 || left < wait ? left : wait;
-            continue;
-        }
-        TAILQ_REMOVE(&delivery->resting, room, fanout.link);
-        delivery_begin_round(delivery, room, now_ns);
-    }
-    return wait;
-}
-
 /* All threads hold the same window; one of them counts it. */
 static void delivery_count_journal(struct delivery *delivery)
 {
@@ -266,7 +175,7 @@ unsigned delivery_accept(struct delivery *delivery, struct message *message, uin
             !room_chain_append(room, message))
             continue;
         clients += room->member_count;
-        delivery_start_fanout(delivery, room, message->seq);
+        fanout_start(delivery, room, message->seq);
     }
     return clients;
 }
@@ -281,23 +190,12 @@ static void delivery_accept_mail(struct delivery *delivery, struct message_mail 
         publish_request_accepted(request, index, clients);
 }
 
-static bool delivery_owes(const struct room_list *rooms, uint64_t before)
-{
-    const struct room *room;
-
-    TAILQ_FOREACH (room, rooms, fanout.link)
-        if (room->fanout.first < before)
-            return true;
-    return false;
-}
-
 /* Would the message push something out of the window that a fan-out has yet to give? */
 static bool delivery_too_soon(const struct delivery *delivery, const struct message *message)
 {
     uint64_t first = journal_first_after(&delivery->journal, message->cost);
 
-    return first > delivery->journal.first_seq &&
-           (delivery_owes(&delivery->running, first) || delivery_owes(&delivery->resting, first));
+    return first > delivery->journal.first_seq && fanout_owes(delivery, first);
 }
 
 void delivery_receive(struct delivery *delivery, struct message_mail *mail)
@@ -358,76 +256,11 @@ void delivery_drained(struct delivery *delivery, struct session *session)
         delivery_catch_up(delivery, session);
 }
 
-static void delivery_abandon_fanouts(struct room_list *list)
-{
-    struct room *room;
-
-    while ((room = TAILQ_FIRST(list)) != NULL) {
-        TAILQ_REMOVE(list, room, fanout.link);
-        room->fanout.state = ROOM_FANOUT_IDLE;
-    }
-}
-
 void delivery_stop(struct delivery *delivery)
 {
     delivery->stopping = true;
-    delivery_abandon_fanouts(&delivery->running);
-    delivery_abandon_fanouts(&delivery->resting);
+    fanout_abandon_all(delivery);
     delivery_accept_held(delivery);
-}
-
-/* The one message that the room's fan-out is for, if that is all that anybody can be due. */
-static struct message *delivery_single(const struct delivery *delivery, const struct room *room)
-{
-    struct message *message;
-
-    if (delivery->fanout_count != 1 || room->fanout.first != room->fanout.last)
-        return NULL;
-    message = journal_get(&delivery->journal, room->fanout.last);
-    return message != NULL && message->except_count == 0 ? message : NULL;
-}
-
-/* Who is owed or blocked is caught up in another way; who is ahead has been reached already. */
-static void delivery_visit(struct delivery *delivery, const struct room *room, uint32_t slot,
-                           struct message *single)
-{
-    const struct cursor *cursor = &delivery->cursors.cursors[slot];
-
-    if (cursor->lag != SESSION_CURRENT || cursor->seq >= room->fanout.last)
-        return;
-    if (LIKELY(single != NULL))
-        catch_up_single(delivery, slot, single, journal_head(&delivery->journal));
-    else
-        delivery_catch_up(delivery, cursor->session);
-}
-
-/* Visits a chunk of the room's members; true when the fan-out has reached all. */
-static bool delivery_run_chunk(struct delivery *delivery, struct room *room)
-{
-    struct room_fanout *fanout = &room->fanout;
-    struct message *single = delivery_single(delivery, room);
-
-    /* A visit may close sessions, so counts and positions are read anew each time. */
-    for (int i = 0; i < DELIVERY_CHUNK && fanout->remaining > 0; i++) {
-        if (fanout->pos >= room->member_count)
-            fanout->pos = 0;
-        fanout->remaining--;
-        delivery_visit(delivery, room, room->members[fanout->pos++], single);
-    }
-    return fanout->remaining == 0;
-}
-
-static void delivery_run_fanout(struct delivery *delivery)
-{
-    struct room *room = TAILQ_FIRST(&delivery->running);
-
-    if (delivery_run_chunk(delivery, room)) {
-        delivery_end_round(delivery, room);
-    } else if (TAILQ_NEXT(room, fanout.link) != NULL) {
-        /* Rooms take turns, so that a small one does not wait for a large one. */
-        TAILQ_REMOVE(&delivery->running, room, fanout.link);
-        TAILQ_INSERT_TAIL(&delivery->running, room, fanout.link);
-    }
 }
 
 static bool delivery_busy(const struct delivery *delivery)
@@ -440,7 +273,7 @@ void delivery_run(struct delivery *delivery)
     uint64_t now_ns = clock_ns(), end_ns = now_ns + DELIVERY_SLICE_US * 1000, wait_ns;
 
     OWNER_ASSERT(delivery->owner);
-    wait_ns = delivery_wake_rooms(delivery, now_ns);
+    wait_ns = fanout_wake(delivery, now_ns);
     if (delivery_busy(delivery))
         stats_add(&delivery->stats->slices, 1);
     while (delivery_busy(delivery) && now_ns < end_ns) {
@@ -449,10 +282,10 @@ void delivery_run(struct delivery *delivery)
         if (session != NULL)
             delivery_catch_up(delivery, session);
         if (!TAILQ_EMPTY(&delivery->running))
-            delivery_run_fanout(delivery);
+            fanout_run(delivery);
         delivery_accept_held(delivery);
         now_ns = clock_ns();
-        wait_ns = delivery_wake_rooms(delivery, now_ns);
+        wait_ns = fanout_wake(delivery, now_ns);
     }
     if (delivery_busy(delivery))
         delivery_schedule(delivery, 0);

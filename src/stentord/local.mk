@@ -20,6 +20,7 @@ libstentord_a_SOURCES = \
 	src/stentord/echo_client.c src/stentord/echo_client.h \
 	src/stentord/encoder.c src/stentord/encoder.h \
 	src/stentord/envelope.c src/stentord/envelope.h \
+	src/stentord/fanout.c src/stentord/fanout.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
 	src/stentord/listener.c src/stentord/listener.h \

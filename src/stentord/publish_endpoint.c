@@ -144,24 +144,29 @@ static struct envelope_context publish_context(const struct http_conn *http)
     };
 }
 
-static void publish_one(struct http_conn *http, const struct envelope_context *context,
-                        struct span text)
+/* Publishes one message; takes over the reference. */
+static void publish_message(struct http_conn *http, struct message *message)
 {
-    char error[ENVELOPE_ERROR];
-    struct message *message = envelope_parse(context, text, error);
-    struct publish_request *request;
+    struct publish_request *request = publish_new_request(http, 1);
 
-    if (message == NULL) {
-        publish_refuse(http, 400, NULL, "bad_envelope", error);
-        return;
-    }
-    request = publish_new_request(http, 1);
     if (request == NULL) {
         message_unref(&message);
         return;
     }
     publish_request_add(request, message);
     publish_submit(http, request, false);
+}
+
+static void publish_one(struct http_conn *http, const struct envelope_context *context,
+                        struct span text)
+{
+    char error[ENVELOPE_ERROR];
+    struct message *message = envelope_parse(context, text, error);
+
+    if (message != NULL)
+        publish_message(http, message);
+    else
+        publish_refuse(http, 400, NULL, "bad_envelope", error);
 }
 
 static size_t publish_count(struct span array)
@@ -347,7 +352,6 @@ static void publish_to_target(struct http_conn *http, struct span path, struct s
     const char *wrong = publish_read_target(http, path, query, &target);
     struct refbuf *attachment = NULL;
     struct message *message = NULL;
-    struct publish_request *request;
     struct span args;
 
     if (wrong != NULL)
@@ -356,15 +360,8 @@ static void publish_to_target(struct http_conn *http, struct span path, struct s
         message = publish_make(http, &target, args, attachment);
     refbuf_unref(&attachment);
     publish_target_free(&target);
-    if (message == NULL)
-        return;
-    request = publish_new_request(http, 1);
-    if (request == NULL) {
-        message_unref(&message);
-        return;
-    }
-    publish_request_add(request, message);
-    publish_submit(http, request, false);
+    if (message != NULL)
+        publish_message(http, message);
 }
 
 static void publish_on_request(struct http_conn *http)
