@@ -31,6 +31,11 @@ void log_open(const char *program, enum log_target target, enum log_level level)
         openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+int log_enabled(enum log_level level)
+{
+    return level <= log_state.level;
+}
+
 int log_level_from_name(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(log_levels); i++)

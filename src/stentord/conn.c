@@ -94,6 +94,8 @@ static void conn_log_close(const struct conn *conn, enum close_reason reason)
 
     if (close_reason_is_error(reason))
         log_info("conn", "%s closed: %s", conn_peer_text(conn, peer), close_reason_text(reason));
+    else if (log_enabled(LOG_LEVEL_DEBUG))
+        log_debug("conn", "%s closed: %s", conn_peer_text(conn, peer), close_reason_text(reason));
 }
 
 void conn_close(struct conn *conn, enum close_reason reason)

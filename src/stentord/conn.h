@@ -53,7 +53,6 @@ struct conn_protocol {
 };
 
 enum conn_phase { CONN_OPEN, CONN_FINISHING, CONN_DEAD };
-
 /* A peer's address in 20 bytes. */
 struct conn_peer {
     uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
@@ -90,9 +89,8 @@ enum { CONN_PEER_TEXT = 64 };
 struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
                       const struct conn_protocol *protocol) MUST_CHECK;
 
-/* Reads what is there already, instead of waiting to be told. */
+/* Reads what is there already. */
 void conn_read_now(struct conn *conn);
-
 /* Ends the connection now. Does nothing to a dead one. */
 void conn_close(struct conn *conn, enum close_reason reason);
 
@@ -118,9 +116,8 @@ static inline bool conn_pending(const struct conn *conn)
 ssize_t conn_write(struct conn *conn, const void *data, size_t len) MUST_CHECK;
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count) MUST_CHECK;
 
-/* The same in two halves, for a caller that knows the descriptor and can leave the connection
- * alone when the socket takes all: what conn_send_fd returned, if that is not `len`, goes through
- * conn_write_result. */
+/* The same in two halves: while conn_send_fd returns `len`, its caller needs no connection; any
+ * other result goes through conn_write_result. */
 static inline ssize_t conn_send_fd(int fd, const void *data, size_t len)
 {
     return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -128,7 +125,7 @@ static inline ssize_t conn_send_fd(int fd, const void *data, size_t len)
 
 ssize_t conn_write_result(struct conn *conn, ssize_t n) MUST_CHECK;
 
-/* Queues what lies behind `offset` in `buf` and waits until the socket takes it. */
+/* Queues what lies behind `offset` in `buf`. */
 void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset);
 
 /* Sends bytes for this client alone; copies what the socket does not take. */
@@ -140,7 +137,7 @@ void conn_send_buf(struct conn *conn, struct refbuf *buf);
 /* Stops or resumes reading; a peer that sends more is held back by TCP. */
 void conn_stop_reading(struct conn *conn, bool stop);
 
-/* Sets or moves the one deadline of the connection, in milliseconds of the monotonic clock. */
+/* The one deadline of the connection, in milliseconds of the monotonic clock. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 void conn_clear_deadline(struct conn *conn);
 

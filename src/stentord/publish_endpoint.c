@@ -100,13 +100,16 @@ static bool publish_within_rate(struct http_conn *http, size_t count)
     uint64_t wait_ns = ratelimit_take(&server->publish_limit, (unsigned)count, clock_ns());
     char header[64];
 
-    if (wait_ns == 0 && server_overloaded(server))
-        wait_ns = 1;
-    if (wait_ns == 0)
+    bool overloaded = wait_ns == 0 && server_overloaded(server);
+
+    if (wait_ns == 0 && !overloaded)
         return true;
     snprintf(header, sizeof(header), "Retry-After: %" PRIu64 "\r\n", wait_ns / 1000000000 + 1);
     publish_refuse(http, 429, header, "too_many_messages",
-                   "publish_rate is used up; try again after the seconds in Retry-After");
+                   overloaded ? "messages come faster than clients can be given them; try again "
+                                "after the seconds in Retry-After"
+                              : "publish_rate is used up; try again after the seconds in "
+                                "Retry-After");
     return false;
 }
 

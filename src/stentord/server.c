@@ -115,14 +115,21 @@ static void server_on_signal(evutil_socket_t fd, short events, void *arg)
     server_on_poll(-1, 0, server);
 }
 
+static void server_block_signals(sigset_t *old)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, old);
+}
+
 /* All signals go to the main thread: the others are started while they are blocked. */
 static int server_start_stages(struct server *server)
 {
-    sigset_t all, old;
+    sigset_t old;
     int error;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
+    server_block_signals(&old);
     error = stage_start(&server->broadcast.stage);
     for (unsigned i = 0; i < server->io_thread_count && error == 0; i++)
         error = stage_start(&server->io_threads[i].stage);
@@ -221,6 +228,7 @@ int server_run(struct config *config, void (*on_ready)(void *arg), void *arg)
     log_info("server", "ready, %u I/O threads", server.io_thread_count);
     on_ready(arg);
     event_base_dispatch(server.base);
+    server_block_signals(NULL); /* one that comes now would not make it quicker */
     server_stop_stages(&server);
     server_destroy(&server);
     log_info("server", "stopped");

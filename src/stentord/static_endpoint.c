@@ -6,14 +6,34 @@
 #include "io_thread.h"
 #include "server.h"
 
+/* Does the client have the file already (RFC 9110 section 13.1.2)? Tags are compared weakly. */
+static bool static_is_known(const struct http_conn *http, const struct static_file *file)
+{
+    struct strbuf tags = STRBUF_INIT;
+    struct span list, tag;
+    bool known = false;
+
+    if (!http_header_joined(http->msg, "if-none-match", &tags)) {
+        strbuf_free(&tags);
+        return false;
+    }
+    list = (struct span){tags.data, tags.len};
+    while (!known && http_list_next(&list, &tag)) {
+        if (tag.len > 2 && memcmp(tag.ptr, "W/", 2) == 0)
+            tag = (struct span){tag.ptr + 2, tag.len - 2};
+        known = (tag.len == 1 && tag.ptr[0] == '*') ||
+                (tag.len == strlen(file->etag) && memcmp(tag.ptr, file->etag, tag.len) == 0);
+    }
+    strbuf_free(&tags);
+    return known;
+}
+
 static void static_respond(struct http_conn *http, const struct static_file *file)
 {
-    struct span known;
     char headers[128];
 
     snprintf(headers, sizeof(headers), "ETag: %s\r\nCache-Control: no-cache\r\n", file->etag);
-    if (http_header(http->msg, "if-none-match", &known) && known.len == strlen(file->etag) &&
-        memcmp(known.ptr, file->etag, known.len) == 0)
+    if (static_is_known(http, file))
         http_conn_respond(http, 304, headers, file->type, "", 0);
     else
         http_conn_respond_buf(http, 200, headers, file->type, file->content);

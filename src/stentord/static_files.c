@@ -162,8 +162,11 @@ void static_files_free(struct static_files *files)
 const struct static_file *static_files_find(const struct static_files *files, struct span path)
 {
     char name[1024];
+
+    if (path.len == 0 || memchr(path.ptr, '\0', path.len) != NULL)
+        return NULL;
     int n = snprintf(name, sizeof(name), "%.*s%s", (int)path.len, path.ptr,
-                     path.len > 0 && path.ptr[path.len - 1] == '/' ? "index.html" : "");
+                     path.ptr[path.len - 1] == '/' ? "index.html" : "");
     struct static_file wanted = {.path = name};
 
     if (n < 0 || (size_t)n >= sizeof(name) || files->count == 0)

@@ -45,7 +45,7 @@ test('-t accepts an empty file, and one with every option', async (t) => {
   const { code, stderr } = await check(t, `
     listeners = ( { address = "0.0.0.0"; port = 8080; }, { address = "::"; port = 0; admin = false; },
                   { address = "unix:/run/x.sock"; admin = true; } );
-    io_threads = 0; max_clients = 0; listen_backlog = 4096; tcp_nodelay = true;
+    io_threads = 0; max_clients = 0; listen_backlog = 4096; tcp_nodelay = true; max_unsent = 16384;
     publish_keys = [ "a", "b" ]; publish_rate = 0; publish_burst = 1000; max_publish_size = 1048576;
     client_join = true; client_publish = false; max_rooms = 64; max_message_size = 65536;
     max_header_size = 16384; max_target_size = 4096;

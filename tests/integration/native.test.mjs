@@ -351,7 +351,7 @@ test('since: a journal that is small in bytes holds the newest message', withSer
   assert.equal((await client.next()).seq, seq + 2);
 }));
 
-test('since: messages older than journal.age are gone', withServer({ journal: { age: 1 } }, async (server) => {
+test('since: messages older than journal.age are gone', withServer({ io_threads: 1, journal: { age: 1 } }, async (server) => {
   const { seq } = await server.publish({ event: 'e' });
   await server.untilMetric('journal_messages', 0);
   const client = await server.native({ since: seq - 1 });

@@ -240,6 +240,30 @@ test('the key of /publish/ROOM/EVENT conflates too', withServer({ ...scores, jou
   assert.equal(message.data, 2);
 }));
 
+test('large messages reach all, one by one and behind each other', withServer({}, async (server) => {
+  const clients = [await server.native({ room: ROOM }), await server.socketio('/', { auth: { rooms: [ROOM] } })];
+  for (const bytes of [100_000, 300_000, 1_000_000]) {
+    const data = 'x'.repeat(bytes);
+    for (let i = 0; i < 3; i++) await server.publish({ room: ROOM, event: 'e', data });
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await clients[0].next()).data.length, bytes);
+      assert.equal((await clients[1].next())[1].length, bytes);
+    }
+  }
+}));
+
+test('max_unsent: what a stalled client does not take waits in the journal, not in the kernel', async (t) => {
+  const taken = [];
+  for (const bytes of [16384, 0]) {
+    await withServer({ max_unsent: bytes }, async (server) => {
+      await stalledNative(server);
+      taken.push((await flood(server, { more: 1 })).length);
+    })(t);
+  }
+
+  assert.ok(taken[0] < taken[1] / 2, `${taken} messages until the socket was full`);
+});
+
 test('many stalled clients at once', withServer(smallJournal, async (server) => {
   const stalled = await Promise.all(Array.from({ length: 10 }, () => stalledNative(server)));
   const fast = await server.native({ room: ROOM });

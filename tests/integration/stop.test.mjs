@@ -4,7 +4,7 @@ import test from 'node:test';
 
 import { RawSocket } from './lib/raw.mjs';
 import { Stentord } from './lib/stentord.mjs';
-import { within } from './lib/wait.mjs';
+import { until, within } from './lib/wait.mjs';
 
 function withStopping(config, fn) {
   return async (t) => {
@@ -26,6 +26,8 @@ test('everyone is told: native, Socket.IO and echo clients with 1001', withStopp
   const socketio = await server.socketio();
   const echo = await server.websocket('/echo');
   const idle = await server.raw();
+  idle.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal((await idle.readResponse()).status, 404);
   server.terminate();
 
   assert.equal((await native.closed).code, 1001);
@@ -35,12 +37,19 @@ test('everyone is told: native, Socket.IO and echo clients with 1001', withStopp
   idle.end();
 }));
 
-test('no connection is accepted any more', withStopping({}, async (server) => {
-  const witness = await server.websocket('/ws');
+test('while clients are told, new connections are refused, so that they go elsewhere', withStopping({}, async (server) => {
+  const stalled = await server.websocket('/ws');
+  stalled.raw.socket.pause();
   server.terminate();
-  assert.equal((await witness.closed()).code, 1001);
+  await server.untilLogged(/stopping: /);
+  const refused = async () => {
+    const raw = await RawSocket.connect(server.clients).catch((error) => error);
+    if (raw instanceof RawSocket) await raw.destroy();
+    return raw instanceof Error;
+  };
 
-  await assert.rejects(RawSocket.connect(server.clients), /ECONNREFUSED|ECONNRESET/);
+  await until(refused, 'a refusal', 1000);
+  assert.doesNotMatch(server.log, /stopped/, 'it is still at it');
 }));
 
 test('clients that do not read hold it up for seconds, not for ever', withStopping({}, async (server) => {

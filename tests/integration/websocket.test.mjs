@@ -256,7 +256,8 @@ test('the server closes first: it waits for the answer, and not for ever', withS
   const staying = await server.websocket('/ws');
   staying.send(binary, 'not here');
   await staying.raw.readToEnd();
-  await server.untilClosed('linger_timeout', 1);
+  await server.untilClosed('protocol_error', 2);
+  await server.untilMetric('connections', 1);
 }));
 
 test('the client closes first', withServer(echo, async (server) => {

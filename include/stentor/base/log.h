@@ -17,6 +17,9 @@ enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 /* Sets name, target and the least important level that is still written. */
 void log_open(const char *program, enum log_target target, enum log_level level);
 
+/* Would a line of that level be written? For those that are costly to put together. */
+int log_enabled(enum log_level level);
+
 /* A level by its name ("error", "warning", "info", "debug"); -1 for any other text. */
 int log_level_from_name(const char *name) MUST_CHECK;
 
