@@ -334,7 +334,7 @@ test('static files: nothing outside the root, nothing hidden', withFiles(async (
   const targets = [
     '/../outside.txt', '/sub/../../outside.txt', '/%2e%2e/outside.txt', '/..%2foutside.txt', '/sub/..%2f..%2foutside.txt',
     '//outside.txt', '/.secret', '/.git/config', '/sub', '/./app.js', '/%2e/app.js', '/app.js%00.html', '/app.js/',
-    '/..\\outside.txt', '/\u00ff', `/${'../'.repeat(50)}etc/passwd`, '/%c0%ae%c0%ae/outside.txt', '/nothing', `/${'x'.repeat(1100)}`,
+    '/..\\outside.txt', '/%ff', `/${'../'.repeat(50)}etc/passwd`, '/%c0%ae%c0%ae/outside.txt', '/nothing', `/${'x'.repeat(1100)}`,
   ];
   const raw = await server.raw();
   for (const target of targets) {
