@@ -1,7 +1,6 @@
 #include "acceptor.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,21 +11,25 @@
 #include "server.h"
 #include "stentor/base/log.h"
 
+enum acceptor_whom { ACCEPTOR_ALL, ACCEPTOR_CLIENTS, ACCEPTOR_ADMINS };
+
 enum {
     ACCEPTOR_BATCH = 64,     /* connections per listener and turn */
     ACCEPTOR_MIN_PAUSE = 10, /* milliseconds */
     ACCEPTOR_MAX_PAUSE = 1000,
     ACCEPTOR_FULL_PAUSE = 20,
     ACCEPTOR_LEAST = 1,    /* clients that there must be room for */
-    ACCEPTOR_RESERVE = 64, /* descriptors for listeners, event loops, logs and admins */
+    ACCEPTOR_RESERVE = 64, /* descriptors for listeners, logs, admins; 2 more for each I/O thread */
 };
 
-static void acceptor_listen(struct acceptor *acceptor, bool clients, bool on)
+/* Listens, or does not: all of them, those for clients, or those for admins. */
+static void acceptor_listen(struct acceptor *acceptor, enum acceptor_whom whom, bool on)
 {
     for (size_t i = 0; i < acceptor->listener_count; i++) {
         struct listener *listener = &acceptor->listeners[i];
 
-        if (clients && listener->admin)
+        if ((whom == ACCEPTOR_CLIENTS && listener->admin) ||
+            (whom == ACCEPTOR_ADMINS && !listener->admin))
             continue;
         if (on)
             event_add(&listener->event, NULL);
@@ -56,7 +59,7 @@ static void acceptor_pause(struct acceptor *acceptor, int error)
                     strerror(error));
     acceptor->pause_ms = ms;
     stats_add(&acceptor->stats.accept_pauses, 1);
-    acceptor_listen(acceptor, false, false);
+    acceptor_listen(acceptor, ACCEPTOR_ALL, false);
     acceptor_schedule_resume(acceptor, ms);
 }
 
@@ -74,7 +77,7 @@ static void acceptor_stop_clients(struct acceptor *acceptor)
         stats_add(&acceptor->stats.accept_max_clients, 1);
     }
     acceptor->full = true;
-    acceptor_listen(acceptor, true, false);
+    acceptor_listen(acceptor, ACCEPTOR_CLIENTS, false);
     acceptor_schedule_resume(acceptor, ACCEPTOR_FULL_PAUSE);
 }
 
@@ -85,11 +88,12 @@ static void acceptor_on_resume(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     if (acceptor->full && acceptor_at_limit(acceptor)) {
+        acceptor_listen(acceptor, ACCEPTOR_ADMINS, true);
         acceptor_schedule_resume(acceptor, ACCEPTOR_FULL_PAUSE);
         return;
     }
     acceptor->full = false;
-    acceptor_listen(acceptor, false, true);
+    acceptor_listen(acceptor, ACCEPTOR_ALL, true);
 }
 
 /* Counts what accept4 failed with; true when accepting has to pause. */
@@ -113,21 +117,6 @@ static bool acceptor_count_error(struct acceptor *acceptor, int error)
     default:
         stats_add(&acceptor->stats.accept_other, 1);
         return true;
-    }
-}
-
-static void acceptor_read_peer(const struct sockaddr_storage *address, struct conn_peer *peer)
-{
-    memset(peer, 0, sizeof(*peer));
-    peer->family = (uint8_t)address->ss_family;
-    if (address->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        peer->port = ntohs(in->sin_port);
-        memcpy(peer->address, &in->sin_addr, sizeof(in->sin_addr));
-    } else if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        peer->port = ntohs(in6->sin6_port);
-        memcpy(peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
     }
 }
 
@@ -159,7 +148,7 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     struct accepted_conn *accepted = &batch->conns[batch->count++];
     accepted->fd = fd;
     accepted->admin = listener->admin;
-    acceptor_read_peer(address, &accepted->peer);
+    peer_read(&accepted->peer, address);
     server_count_conn(acceptor->server, 1);
     stats_add(&acceptor->stats.accepted, 1);
     if (batch->count == IO_THREAD_ACCEPTED)
@@ -208,13 +197,15 @@ static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
 }
 
 /* max_clients, or what the limit of descriptors leaves. */
-static int acceptor_limit(const struct config *config)
+static int acceptor_limit(const struct server *server)
 {
+    const struct config *config = server->config;
+    int reserve = ACCEPTOR_RESERVE + 2 * (int)server->io_thread_count;
+    int room = 1024 - reserve;
     struct rlimit files;
-    int room = 1024 - ACCEPTOR_RESERVE;
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-        room = files.rlim_cur > 10000000 ? 10000000 : (int)files.rlim_cur - ACCEPTOR_RESERVE;
+        room = files.rlim_cur > 10000000 ? 10000000 : (int)files.rlim_cur - reserve;
     if (config->max_clients > room)
         log_warning("accept", "max_clients is %d, but the limit of open files allows %d",
                     config->max_clients, room);
@@ -235,14 +226,14 @@ static bool acceptor_open_listeners(struct acceptor *acceptor)
         event_assign(&listener->event, acceptor->stage.base, listener->fd, EV_READ | EV_PERSIST,
                      acceptor_on_ready, listener);
     }
-    acceptor_listen(acceptor, false, true);
+    acceptor_listen(acceptor, ACCEPTOR_ALL, true);
     return true;
 }
 
 bool acceptor_init(struct acceptor *acceptor, struct server *server)
 {
     acceptor->server = server;
-    acceptor->max_clients = acceptor_limit(server->config);
+    acceptor->max_clients = acceptor_limit(server);
     if (acceptor->max_clients < ACCEPTOR_LEAST) {
         log_error("accept", "the limit of open files leaves no room for clients; raise it to "
                             "what max_clients needs and 64 more (ulimit -n)");

@@ -6,9 +6,15 @@
 
 #include "stentor/base/obj.h"
 
-void conflation_init(struct conflation *conflation, size_t max_bytes)
+void conflation_store_init(struct conflation_store *store, size_t max_bytes)
 {
-    *conflation = (struct conflation){.max_bytes = max_bytes};
+    *store = (struct conflation_store){.max_bytes = max_bytes};
+    TAILQ_INIT(&store->retained);
+}
+
+void conflation_init(struct conflation *conflation, struct conflation_store *store)
+{
+    *conflation = (struct conflation){.store = store};
     TAILQ_INIT(&conflation->retained);
 }
 
@@ -36,8 +42,9 @@ static void conflation_release(struct conflation *conflation, struct conflation_
     if (!entry->retained)
         return;
     TAILQ_REMOVE(&conflation->retained, entry, link);
+    TAILQ_REMOVE(&conflation->store->retained, entry, store_link);
     conflation->retained_count--;
-    conflation->retained_bytes -= entry->message->cost;
+    conflation->store->bytes -= entry->message->cost;
     entry->retained = false;
 }
 
@@ -80,22 +87,30 @@ void conflation_append(struct conflation *conflation, struct message *message)
     if (entry == NULL)
         return; /* without memory there is no conflation for this key, and no harm */
     entry->message = message;
+    entry->owner = conflation;
     if (tsearch(entry, &conflation->keys, conflation_compare) == NULL)
         free(entry);
 }
 
-static uint64_t conflation_evict(struct conflation *conflation)
+/* Returns its seq. */
+static uint64_t conflation_forget_oldest(struct conflation *conflation)
 {
-    uint64_t lost = 0;
+    struct conflation_entry *oldest = TAILQ_FIRST(&conflation->retained);
+    uint64_t seq = oldest->message->seq;
 
-    while (conflation->retained_count > CONFLATION_MAX_KEYS ||
-           conflation->retained_bytes > conflation->max_bytes) {
-        struct conflation_entry *oldest = TAILQ_FIRST(&conflation->retained);
+    conflation_forget(conflation, oldest);
+    return seq;
+}
 
-        lost = oldest->message->seq;
-        conflation_forget(conflation, oldest);
-    }
-    return lost;
+struct conflation *conflation_store_evict(struct conflation_store *store, uint64_t *seq)
+{
+    struct conflation_entry *oldest = TAILQ_FIRST(&store->retained);
+
+    if (oldest == NULL || store->bytes <= store->max_bytes)
+        return NULL;
+    struct conflation *owner = oldest->owner;
+    *seq = conflation_forget_oldest(owner); /* the oldest of all is the oldest there */
+    return owner;
 }
 
 uint64_t conflation_trim(struct conflation *conflation, struct message *message)
@@ -112,9 +127,11 @@ uint64_t conflation_trim(struct conflation *conflation, struct message *message)
     message_ref(message, 1);
     entry->retained = true;
     TAILQ_INSERT_TAIL(&conflation->retained, entry, link);
+    TAILQ_INSERT_TAIL(&conflation->store->retained, entry, store_link);
     conflation->retained_count++;
-    conflation->retained_bytes += message->cost;
-    return conflation_evict(conflation);
+    conflation->store->bytes += message->cost;
+    return conflation->retained_count > CONFLATION_MAX_KEYS ? conflation_forget_oldest(conflation)
+                                                            : 0;
 }
 
 bool conflation_superseded(const struct conflation *conflation, const struct message *message)

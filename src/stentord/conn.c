@@ -1,8 +1,6 @@
 #include "conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +51,7 @@ static void conn_update_events(struct conn *conn)
     }
 }
 
-struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
+struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
                       const struct conn_protocol *protocol)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -76,26 +74,14 @@ struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *
     return conn;
 }
 
-const char *conn_peer_text(const struct conn *conn, char *text)
-{
-    char address[INET6_ADDRSTRLEN];
-
-    if (conn->peer.family == AF_UNIX)
-        return strcpy(text, "unix");
-    inet_ntop(conn->peer.family, conn->peer.address, address, sizeof(address));
-    snprintf(text, CONN_PEER_TEXT, conn->peer.family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
-             conn->peer.port);
-    return text;
-}
-
 static void conn_log_close(const struct conn *conn, enum close_reason reason)
 {
-    char peer[CONN_PEER_TEXT];
+    char peer[PEER_TEXT];
 
     if (close_reason_is_error(reason))
-        log_info("conn", "%s closed: %s", conn_peer_text(conn, peer), close_reason_text(reason));
+        log_info("conn", "%s closed: %s", peer_text(&conn->peer, peer), close_reason_text(reason));
     else if (log_enabled(LOG_LEVEL_DEBUG))
-        log_debug("conn", "%s closed: %s", conn_peer_text(conn, peer), close_reason_text(reason));
+        log_debug("conn", "%s closed: %s", peer_text(&conn->peer, peer), close_reason_text(reason));
 }
 
 void conn_close(struct conn *conn, enum close_reason reason)
@@ -136,6 +122,7 @@ void conn_reap(struct conn_list *dead)
 /* Nothing is left to be sent: says so to the peer, and waits for its answer to that. */
 static void conn_shut_down(struct conn *conn)
 {
+    conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
     if (shutdown(conn->fd, SHUT_WR) < 0 || conn->eof)
         conn_close(conn, conn->finish_reason);
 }
@@ -229,6 +216,15 @@ void conn_stop_reading(struct conn *conn, bool stop)
     conn_update_events(conn);
 }
 
+/* Whoever takes what is sent is alive, and may go on doing so. */
+static void conn_on_progress(struct conn *conn)
+{
+    if (conn->phase == CONN_FINISHING)
+        conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
+    else
+        conn->protocol->on_progress(conn);
+}
+
 static void conn_flush(struct conn *conn)
 {
     struct iovec iov[CONN_FLUSH_IOV];
@@ -241,6 +237,7 @@ static void conn_flush(struct conn *conn)
         if (n == 0)
             break;
         outq_consume(&conn->out, (size_t)n);
+        conn_on_progress(conn);
     }
     if (conn->out == NULL && conn->phase == CONN_FINISHING)
         conn_shut_down(conn);
@@ -262,6 +259,9 @@ static void conn_on_eof(struct conn *conn)
 void conn_read_now(struct conn *conn)
 {
     struct io_thread *thread = conn->thread;
+
+    if (conn->phase == CONN_DEAD)
+        return;
     ssize_t n = recv(conn->fd, thread->scratch, IO_THREAD_SCRATCH, MSG_DONTWAIT);
 
     if (n > 0) {
@@ -283,7 +283,7 @@ static void conn_on_event(evutil_socket_t fd, short events, void *arg)
     OWNER_ASSERT(&conn->thread->stage.owner);
     if (events & EV_WRITE)
         conn_flush(conn);
-    if (events & EV_READ && conn->phase != CONN_DEAD)
+    if (events & EV_READ)
         conn_read_now(conn);
 }
 

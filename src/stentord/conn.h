@@ -17,7 +17,6 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -26,6 +25,7 @@
 #include <sys/uio.h>
 
 #include "outq.h"
+#include "peer.h"
 #include "stats.h"
 #include "stentor/base/wheel.h"
 
@@ -40,7 +40,8 @@ struct conn_protocol {
     void (*on_eof)(struct conn *conn);
     /* The socket is full: something waits to be sent. */
     void (*on_blocked)(struct conn *conn);
-    /* Everything that waited has been sent. */
+    /* It has taken some of that; it has taken all. */
+    void (*on_progress)(struct conn *conn);
     void (*on_drained)(struct conn *conn);
     /* The deadline that was set with conn_set_deadline has come. */
     void (*on_deadline)(struct conn *conn);
@@ -53,12 +54,6 @@ struct conn_protocol {
 };
 
 enum conn_phase { CONN_OPEN, CONN_FINISHING, CONN_DEAD };
-/* A peer's address in 20 bytes. */
-struct conn_peer {
-    uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
-    uint16_t port;
-    uint8_t address[16];
-};
 
 struct conn {
     unsigned magic;
@@ -73,7 +68,7 @@ struct conn {
     bool reading_stopped; /* by the protocol */
     bool eof;
     short events; /* that are being waited for */
-    struct conn_peer peer;
+    struct peer peer;
     struct wheel_timer timer;
     TAILQ_ENTRY(conn) link; /* in the thread's list of connections, or of the dead */
     struct event event;
@@ -83,18 +78,17 @@ struct conn {
 
 TAILQ_HEAD(conn_list, conn);
 
-enum { CONN_PEER_TEXT = 64 };
-
 /* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
-struct conn *conn_new(struct io_thread *thread, int fd, const struct conn_peer *peer, bool admin,
+struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
                       const struct conn_protocol *protocol) MUST_CHECK;
 
 /* Reads what is there already. */
 void conn_read_now(struct conn *conn);
+
 /* Ends the connection now. Does nothing to a dead one. */
 void conn_close(struct conn *conn, enum close_reason reason);
 
-/* Ends the connection in good order: what waits is sent, our side shut, the peer's side awaited. */
+/* Ends it in good order: what waits is sent, our side shut, the peer's side awaited. */
 void conn_finish(struct conn *conn, enum close_reason reason);
 
 /* Frees the dead. At the end of a tick. */
@@ -143,8 +137,5 @@ void conn_clear_deadline(struct conn *conn);
 
 /* Hands a deadline that has come to its connection: the wheel's callback. */
 void conn_on_timer(struct wheel_timer *timer, void *thread);
-
-/* The address for logs, to a CONN_PEER_TEXT buffer, which is returned. */
-const char *conn_peer_text(const struct conn *conn, char *text);
 
 #endif

@@ -46,6 +46,7 @@ static void delivery_drop(void *item, uint64_t seq, void *arg)
         room_chain_trim(room, message);
         room_release(&delivery->rooms, room);
     }
+    room_table_evict(&delivery->rooms);
     message_unref(&message);
 }
 

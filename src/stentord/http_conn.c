@@ -331,6 +331,14 @@ static void http_on_blocked(struct conn *conn)
     (void)conn; /* http_on_data looks whether something is pending */
 }
 
+static void http_on_progress(struct conn *conn)
+{
+    struct http_conn *http = conn->state;
+
+    if (http->msg == NULL) /* a long answer is being read: not idle */
+        http_set_timeout(http, http_config(http)->idle_timeout);
+}
+
 static void http_on_drained(struct conn *conn)
 {
     struct http_conn *http = conn->state;
@@ -392,6 +400,7 @@ static const struct conn_protocol http_protocol = {
     .on_data = http_on_data,
     .on_eof = http_on_eof,
     .on_blocked = http_on_blocked,
+    .on_progress = http_on_progress,
     .on_drained = http_on_drained,
     .on_deadline = http_on_deadline,
     .on_goodbye = http_on_goodbye,

@@ -47,7 +47,7 @@ struct io_thread {
 struct accepted_conn {
     int fd;
     bool admin;
-    struct conn_peer peer;
+    struct peer peer;
 };
 
 struct accepted_mail {

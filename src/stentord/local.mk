@@ -28,6 +28,7 @@ libstentord_a_SOURCES = \
 	src/stentord/native_client.c src/stentord/native_client.h \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
+	src/stentord/peer.c src/stentord/peer.h \
 	src/stentord/publish.c src/stentord/publish.h \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/room.c src/stentord/room.h \
@@ -48,12 +49,19 @@ stentord_SOURCES = src/stentord/main.c
 stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
 
 # Tests of the library; the fixture is a thread's worth of server without a thread.
-stentord_unit_tests = tests/unit/test_delivery
+stentord_unit_tests = \
+	tests/unit/test_delivery \
+	tests/unit/test_encoder \
+	tests/unit/test_envelope \
+	tests/unit/test_outq
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 
 tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture)
 tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
+tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
+tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
+tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(stentord_unit_tests)

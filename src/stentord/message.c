@@ -48,13 +48,14 @@ struct message *message_new(const struct publication *p, unsigned io_threads)
     size_t mails = io_threads * sizeof(struct message_mail);
     size_t names = (p->room_count + p->except_count) * sizeof(struct span);
     size_t attachments = p->attachment_count * sizeof(struct refbuf *);
-    size_t text_size = message_text_size(p);
-    struct message *message = calloc(1, sizeof(*message) + mails + names + attachments + text_size);
+    size_t size = sizeof(struct message) + mails + names + attachments + message_text_size(p);
+    struct message *message = calloc(1, size);
 
     if (message == NULL)
         return NULL;
     OBJ_INIT(message, MESSAGE_MAGIC);
     atomic_init(&message->refs, 1);
+    message->allocated = size;
     struct span *table = (struct span *)(void *)((char *)message->mails + mails);
     message->attachments = (struct refbuf **)(void *)((char *)table + names);
     char *text = (char *)message->attachments + attachments;
@@ -130,7 +131,7 @@ struct refbuf *message_encoding(struct message *message, enum dialect dialect,
 
 size_t message_size(const struct message *message)
 {
-    size_t size = sizeof(*message) + message->args.len + message->event.len + message->key.len;
+    size_t size = message->allocated;
 
     for (unsigned i = 0; i < DIALECT_COUNT; i++) {
         const struct refbuf *encoding = atomic_load_explicit(
@@ -139,6 +140,6 @@ size_t message_size(const struct message *message)
             size += sizeof(*encoding) + encoding->len;
     }
     for (size_t i = 0; i < message->attachment_count; i++)
-        size += message->attachments[i]->len;
+        size += sizeof(struct refbuf) + message->attachments[i]->len;
     return size;
 }

@@ -51,7 +51,8 @@ struct message {
     unsigned magic;
     atomic_uint refs;
     uint64_t seq;
-    size_t cost; /* bytes of memory that it takes in a journal */
+    size_t allocated; /* bytes of this struct and what lies behind it */
+    size_t cost;      /* bytes of memory that it takes in a journal */
     int namespace;
     struct span *rooms; /* what follows points behind the struct */
     size_t room_count;

@@ -8,7 +8,7 @@
 
 enum { ROOM_FIRST_BUCKETS = 64, ROOM_FIRST_MEMBERS = 4, ROOM_FIRST_CHAIN = 8 };
 
-/* What a conflating room may keep beyond the window: this part of the journal's bytes. */
+/* What conflating rooms may keep beyond the window: this part of the journal's bytes. */
 enum { ROOM_RETAINED_PART = 8 };
 
 bool room_table_init(struct room_table *table, const struct config *config, struct stats *stats,
@@ -16,6 +16,7 @@ bool room_table_init(struct room_table *table, const struct config *config, stru
 {
     *table = (struct room_table){.config = config, .stats = stats, .forgotten = head};
     crypto_random(&table->seed, sizeof(table->seed));
+    conflation_store_init(&table->retained, (size_t)config->journal_bytes / ROOM_RETAINED_PART);
     table->bucket_count = ROOM_FIRST_BUCKETS;
     table->buckets = calloc(table->bucket_count, sizeof(*table->buckets));
     return table->buckets != NULL;
@@ -121,7 +122,7 @@ struct room *room_intern(struct room_table *table, int namespace, const char *na
     memcpy(room->name, name, len);
     room->policy = config_room_policy(table->config, len > 0 ? room->name : NULL);
     room->trimmed = table->forgotten;
-    conflation_init(&room->conflation, (size_t)table->config->journal_bytes / ROOM_RETAINED_PART);
+    conflation_init(&room->conflation, &table->retained);
     if (table->count >= table->bucket_count)
         room_table_grow(table);
     struct room **bucket = room_bucket(table, hash);
@@ -148,6 +149,20 @@ void room_release(struct room_table *table, struct room *room)
     table->count--;
     stats_sub(&table->stats->rooms, 1);
     room_free(room);
+}
+
+void room_table_evict(struct room_table *table)
+{
+    struct conflation *conflation;
+    uint64_t seq;
+
+    while ((conflation = conflation_store_evict(&table->retained, &seq)) != NULL) {
+        struct room *room = CONTAINER_OF(conflation, struct room, conflation);
+
+        if (seq > room->trimmed)
+            room->trimmed = seq;
+        room_release(table, room);
+    }
 }
 
 bool room_add_member(struct room *room, uint32_t slot)

@@ -65,7 +65,8 @@ struct room_table {
     struct room **buckets;
     uint32_t bucket_count; /* a power of two */
     uint32_t count;
-    uint32_t seed;      /* so that nobody can choose names that collide */
+    uint32_t seed;                    /* so that nobody can choose names that collide */
+    struct conflation_store retained; /* by conflating rooms */
     uint64_t forgotten; /* the highest `trimmed` of rooms that are gone: rooms begin with it */
 };
 
@@ -98,6 +99,10 @@ bool room_chain_append(struct room *room, struct message *message);
 
 /* The message, the oldest of the room's, leaves the window. */
 void room_chain_trim(struct room *room, struct message *message);
+
+/* Lets go of what conflating rooms retain beyond their share of memory; may free rooms. Due after
+ * messages have left the window. */
+void room_table_evict(struct room_table *table);
 
 /* The ordinal of the first message in the chain after `seq`; chain_end when there is none. */
 uint64_t room_chain_after(const struct room *room, uint64_t seq);

@@ -162,6 +162,20 @@ static bool session_reserve(struct session *session)
     return true;
 }
 
+/* Says what is gone of the room that was joined. A client that comes back late cannot help it, so
+ * this is told whatever the policy is. */
+static void session_tell_gone(struct session *session, struct membership *membership)
+{
+    struct room *room = membership->room;
+    uint64_t from = membership->from;
+
+    membership->told = room->trimmed;
+    if (from == 0 || room->trimmed <= from)
+        return; /* who asks for all that there is (0) does not miss what went before */
+    stats_add(&session->delivery->stats->gaps, 1);
+    session->ops->gap(session, room, from + 1, room->trimmed);
+}
+
 enum session_join_result session_join(struct session *session, int namespace, struct span name,
                                       uint64_t from)
 {
@@ -183,14 +197,14 @@ enum session_join_result session_join(struct session *session, int namespace, st
         room_release(&delivery->rooms, room);
         return SESSION_NO_MEMORY;
     }
-    session->memberships[session->membership_count++] = (struct membership){
+    struct membership *membership = &session->memberships[session->membership_count++];
+    *membership = (struct membership){
         .room = room,
         .index = room->member_count - 1,
         .from = from,
-        /* Who asks for all that there is (0) does not miss what went before. */
-        .told = from == 0 ? room->trimmed : 0,
     };
     stats_add(&delivery->stats->memberships, 1);
+    session_tell_gone(session, membership);
     return SESSION_JOINED;
 }
 

@@ -172,6 +172,15 @@ static void ws_keep_reader(struct ws_conn *ws, struct ws_reader *used)
         conn_close(ws->conn, CLOSE_NO_MEMORY);
 }
 
+/* A sign of life: the ping that is out counts as answered. */
+static void ws_heard(struct ws_conn *ws)
+{
+    if (!ws->awaiting)
+        return;
+    ws->awaiting = false;
+    ws_arm(ws);
+}
+
 static void ws_on_data(struct conn *conn, uint8_t *data, size_t len)
 {
     struct ws_conn *ws = ws_of(conn);
@@ -182,10 +191,7 @@ static void ws_on_data(struct conn *conn, uint8_t *data, size_t len)
         .inflater = ws->deflate ? conn->thread->inflater : NULL,
     };
 
-    if (ws->awaiting) {
-        ws->awaiting = false;
-        ws_arm(ws);
-    }
+    ws_heard(ws);
     if (reader == NULL) {
         reader = &fresh;
         ws_reader_init(reader);
@@ -208,6 +214,12 @@ static void ws_on_blocked(struct conn *conn)
 
     if (!ws->detached)
         ws->app->on_blocked(ws);
+}
+
+/* The pong may be held up behind what the client has yet to read (conn_stop_reading). */
+static void ws_on_progress(struct conn *conn)
+{
+    ws_heard(ws_of(conn));
 }
 
 static void ws_on_drained(struct conn *conn)
@@ -266,6 +278,7 @@ const struct conn_protocol ws_conn_protocol = {
     .on_data = ws_on_data,
     .on_eof = ws_on_eof,
     .on_blocked = ws_on_blocked,
+    .on_progress = ws_on_progress,
     .on_drained = ws_on_drained,
     .on_deadline = ws_on_deadline,
     .on_goodbye = ws_on_goodbye,

@@ -60,6 +60,7 @@ static const struct conn_protocol fixture_protocol = {
     .on_data = fixture_on_data,
     .on_eof = fixture_on_eof,
     .on_blocked = fixture_on_blocked,
+    .on_progress = fixture_on_nothing,
     .on_drained = fixture_on_drained,
     .on_deadline = fixture_on_nothing,
     .on_goodbye = fixture_on_nothing,
@@ -125,7 +126,7 @@ void fixture_close(struct fixture *fixture)
 void fixture_connect(struct fixture *fixture, struct fixture_client *client, uint64_t cursor,
                      int buffer)
 {
-    const struct conn_peer peer = {.family = AF_UNIX};
+    const struct peer peer = {.family = AF_UNIX};
     int fds[2];
 
     memset(client, 0, sizeof(*client));
