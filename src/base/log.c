@@ -28,7 +28,7 @@ void log_open(const char *program, enum log_target target, enum log_level level)
     log_state.target = target;
     log_state.level = level;
     if (target == LOG_TARGET_SYSLOG)
-        openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+        openlog(program, LOG_PID | LOG_NDELAY | LOG_PERROR, LOG_DAEMON);
 }
 
 int log_enabled(enum log_level level)

@@ -19,7 +19,7 @@ enum {
     ACCEPTOR_MAX_PAUSE = 1000,
     ACCEPTOR_FULL_PAUSE = 20,
     ACCEPTOR_LEAST = 1,    /* clients that there must be room for */
-    ACCEPTOR_RESERVE = 64, /* descriptors for listeners, logs, admins; 2 more for each I/O thread */
+    ACCEPTOR_RESERVE = 64, /* descriptors for listeners, logs, admins; 4 more for each I/O thread */
 };
 
 /* Listens, or does not: all of them, those for clients, or those for admins. */
@@ -200,7 +200,7 @@ static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
 static int acceptor_limit(const struct server *server)
 {
     const struct config *config = server->config;
-    int reserve = ACCEPTOR_RESERVE + 2 * (int)server->io_thread_count;
+    int reserve = ACCEPTOR_RESERVE + 4 * (int)server->io_thread_count;
     int room = 1024 - reserve;
     struct rlimit files;
 

@@ -26,7 +26,9 @@ static void broadcast_encode(struct broadcast *broadcast, struct message *messag
         if (server_dialect_users(broadcast->server, (enum dialect)i) > 0)
             (void)message_encoding(message, (enum dialect)i, &broadcast->encoder);
     }
-    message->cost = message_size(message);
+    /* Each thread makes rooms for the names, if it has none yet. */
+    message->cost = message_size(message) +
+                    message->room_count * ROOM_COST * broadcast->server->io_thread_count;
 }
 
 /* Takes over the item's reference to the message. */

@@ -204,7 +204,7 @@ struct config *config_load(const char *path)
     config_init(&file);
     if (config_read_file(&file, path) != CONFIG_TRUE) {
         if (config_error_type(&file) == CONFIG_ERR_FILE_IO)
-            fprintf(stderr, "%s:0: file: cannot be read: %m\n", path);
+            fprintf(stderr, "%s: cannot be read: %m\n", path);
         else
             fprintf(stderr, "%s:%d: syntax: %s\n", path, config_error_line(&file),
                     config_error_text(&file));

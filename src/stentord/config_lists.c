@@ -67,7 +67,7 @@ static bool config_address_valid(const char *address)
     unsigned char binary[sizeof(struct in6_addr)];
 
     if (strncmp(address, "unix:", 5) == 0)
-        return address[5] != '\0' &&
+        return address[5] == '/' &&
                strlen(address + 5) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
     return inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1;
 }

@@ -10,6 +10,7 @@
 #include "stentor/base/obj.h"
 
 enum {
+    DELIVERY_OWED = 16,       /* owed sessions between two looks at the clock */
     DELIVERY_SLICE_US = 2000, /* nothing else on the thread waits longer than about this */
 };
 
@@ -191,12 +192,14 @@ static void delivery_accept_mail(struct delivery *delivery, struct message_mail 
         publish_request_accepted(request, index, clients);
 }
 
-/* Would the message push something out of the window that a fan-out has yet to give? */
+/* Would the message push something out of the window that somebody who keeps up has yet to get:
+ * from a fan-out, or as one who is owed? */
 static bool delivery_too_soon(const struct delivery *delivery, const struct message *message)
 {
     uint64_t first = journal_first_after(&delivery->journal, message->cost);
 
-    return first > delivery->journal.first_seq && fanout_owes(delivery, first);
+    return first > delivery->journal.first_seq &&
+           (!TAILQ_EMPTY(&delivery->owed) || fanout_owes(delivery, first));
 }
 
 void delivery_receive(struct delivery *delivery, struct message_mail *mail)
@@ -264,6 +267,15 @@ void delivery_stop(struct delivery *delivery)
     delivery_accept_held(delivery);
 }
 
+/* Goes on with some of the sessions that are owed. */
+static void delivery_run_owed(struct delivery *delivery)
+{
+    struct session *session;
+
+    for (int i = 0; i < DELIVERY_OWED && (session = TAILQ_FIRST(&delivery->owed)) != NULL; i++)
+        delivery_catch_up(delivery, session);
+}
+
 static bool delivery_busy(const struct delivery *delivery)
 {
     return !TAILQ_EMPTY(&delivery->running) || !TAILQ_EMPTY(&delivery->owed);
@@ -278,10 +290,7 @@ void delivery_run(struct delivery *delivery)
     if (delivery_busy(delivery))
         stats_add(&delivery->stats->slices, 1);
     while (delivery_busy(delivery) && now_ns < end_ns) {
-        struct session *session = TAILQ_FIRST(&delivery->owed);
-
-        if (session != NULL)
-            delivery_catch_up(delivery, session);
+        delivery_run_owed(delivery);
         if (!TAILQ_EMPTY(&delivery->running))
             fanout_run(delivery);
         delivery_accept_held(delivery);

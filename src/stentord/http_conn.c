@@ -57,7 +57,8 @@ static bool http_begin_message(struct http_conn *http)
     http->answered = false;
     http->keep_alive = false;
     http->endpoint = NULL;
-    http_set_timeout(http, config->header_timeout);
+    if (http->served) /* for the first request the time runs from the connect */
+        http_set_timeout(http, config->header_timeout);
     return true;
 }
 
@@ -220,6 +221,7 @@ static void http_after_head(struct http_conn *http)
 
 static void http_on_message(struct http_conn *http)
 {
+    http->served = true;
     stats_add(&http->conn->thread->stats.http_requests, 1);
     if (!http->answered)
         http->endpoint->on_request(http);

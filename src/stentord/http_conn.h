@@ -22,6 +22,7 @@ struct http_conn {
     const struct endpoint *endpoint;
     struct publish_request *pending; /* the answer comes with it; NULL: not suspended */
     struct strbuf stash;             /* requests that came while one was suspended */
+    bool served;                     /* a request before the current one */
     bool answered;                   /* the current request */
     bool keep_alive;
 };

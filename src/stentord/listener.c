@@ -42,13 +42,21 @@ static socklen_t listener_parse(const struct config_listener *wanted,
     return sizeof(address->in6);
 }
 
-/* Removes what a server that was killed left behind, but nothing that is not a socket. */
-static void listener_remove_stale(const char *path)
+/* Removes the socket that a server which was killed left behind: one that refuses connections.
+ * That of a server which runs, and anything that is not a socket, stays. */
+static void listener_remove_stale(const union listener_address *address, socklen_t len)
 {
     struct stat st;
+    int fd;
 
-    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-        unlink(path);
+    if (stat(address->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, &address->any, len) < 0 && errno == ECONNREFUSED)
+        unlink(address->un.sun_path);
+    close(fd);
 }
 
 static int listener_bind(int fd, const struct config *config, const union listener_address *address,
@@ -57,7 +65,7 @@ static int listener_bind(int fd, const struct config *config, const union listen
     int on = 1, seconds = 1;
 
     if (address->any.sa_family == AF_UNIX) {
-        listener_remove_stale(address->un.sun_path);
+        listener_remove_stale(address, len);
     } else {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (address->any.sa_family == AF_INET6)

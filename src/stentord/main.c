@@ -2,6 +2,7 @@
  * main.c - stentord(8): arguments, configuration, daemon or foreground. The rest is server.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,6 @@ static int main_wait_ready(int fd, pid_t daemon)
 
     if (read(fd, &byte, 1) == 1)
         return EXIT_SUCCESS;
-    fputs("stentord: could not start; the system log says why\n", stderr);
     return waitpid(daemon, &status, 0) == daemon && WIFEXITED(status) ? WEXITSTATUS(status)
                                                                       : EXIT_FAILURE;
 }
@@ -92,8 +92,7 @@ static int main_daemonise(void)
     }
     close(fds[0]);
     setsid();
-    if (chdir("/") < 0 || freopen("/dev/null", "r", stdin) == NULL ||
-        freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)
+    if (freopen("/dev/null", "r", stdin) == NULL || freopen("/dev/null", "w", stdout) == NULL)
         exit(EXIT_FAILURE);
     return fds[1];
 }
@@ -104,6 +103,14 @@ static void main_on_ready(void *arg)
 
     if (*fd < 0)
         return;
+    /* Until now a failure to start was shown to whoever started us. */
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0)
+        dup2(null, STDERR_FILENO);
+    close(null);
+    /* Only now: what the configuration names relative to here has been opened. */
+    if (chdir("/") < 0)
+        log_warning("server", "the working directory stays in use: %s", strerror(errno));
     if (write(*fd, "", 1) < 0)
         log_warning("server", "nobody waited for the start");
     close(*fd);

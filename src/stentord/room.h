@@ -59,6 +59,9 @@ struct room {
 
 #define ROOM_MAGIC 0x726f6f6du
 
+/* About what a room without members takes in memory, in bytes. */
+#define ROOM_COST (sizeof(struct room) + 128)
+
 struct room_table {
     const struct config *config;
     struct stats *stats;

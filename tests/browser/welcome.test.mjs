@@ -1,5 +1,5 @@
-// The welcome page in Chromium, as script/server's user sees it. Of playwright-core, 1.61 is the last
-// that runs with Node 18, which Debian 12 has.
+// The welcome page in Chromium, as script/server's user sees it. Of playwright-core, 1.61 is the
+// last that runs with Node 18, which Debian 12 has.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
