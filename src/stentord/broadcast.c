@@ -73,6 +73,8 @@ static void broadcast_open_request(struct mail *mail, void *self)
 void broadcast_submit(struct broadcast *broadcast, struct publish_request *request)
 {
     ENSURE(request->count > 0);
+    request->in_flight = &broadcast->server->publish_in_flight;
+    atomic_fetch_add_explicit(request->in_flight, request->bytes, memory_order_relaxed);
     request->mail.open = broadcast_open_request;
     stage_post(&broadcast->stage, &request->mail);
 }

@@ -23,6 +23,7 @@ void publish_request_add(struct publish_request *request, struct message *messag
     OBJ_CHECK(request, PUBLISH_REQUEST_MAGIC);
     ENSURE(request->count < request->capacity);
     request->items[request->count++].message = message;
+    request->bytes += message->allocated;
 }
 
 void publish_request_free(struct publish_request **slot)
@@ -35,6 +36,8 @@ void publish_request_free(struct publish_request **slot)
     *slot = NULL;
     for (size_t i = 0; i < request->count; i++)
         message_unref(&request->items[i].message);
+    if (request->in_flight != NULL)
+        atomic_fetch_sub_explicit(request->in_flight, request->bytes, memory_order_relaxed);
     OBJ_CLEAR(request);
     free(request);
 }

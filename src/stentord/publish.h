@@ -27,7 +27,9 @@ struct publish_request {
     struct stage *origin;                                         /* who wants the answer */
     void (*done)(struct publish_request *request, void *context); /* NULL: nobody wants one */
     void *context; /* of the origin thread, which sets it to NULL when it loses interest */
-    atomic_uint outstanding; /* acceptances that are still to come */
+    size_t bytes;  /* of its messages */
+    atomic_size_t *in_flight; /* what they count in while it is submitted; NULL before */
+    atomic_uint outstanding;  /* acceptances that are still to come */
     size_t count;
     size_t capacity;
     struct publish_item items[];

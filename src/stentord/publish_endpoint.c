@@ -29,14 +29,13 @@ static void publish_refuse(struct http_conn *http, int status, const char *heade
     http_conn_error(http, status, headers, error, message);
 }
 
-static bool publish_authorised(const struct http_conn *http)
+/* Does the request carry one of the keys? */
+static bool publish_has_key(const struct http_conn *http)
 {
     const struct config *config = http->conn->thread->config;
     struct span header;
     bool found = false;
 
-    if (http->conn->admin)
-        return true;
     if (!http_header(http->msg, "authorization", &header) || header.len < 7 ||
         !http_span_equals((struct span){header.ptr, 7}, "Bearer "))
         return false;
@@ -50,13 +49,24 @@ static bool publish_authorised(const struct http_conn *http)
 
 static bool publish_on_head(struct http_conn *http)
 {
+    struct span origin;
+
     http->msg->limits.body = (size_t)http->conn->thread->config->max_publish_size;
-    if (publish_authorised(http))
+    if (publish_has_key(http))
         return true;
-    publish_refuse(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
-                   "send one of the configured publish_keys as Authorization: Bearer KEY, or use "
-                   "an admin listener");
-    return false;
+    if (!http->conn->admin) {
+        publish_refuse(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
+                       "send one of the configured publish_keys as Authorization: Bearer KEY, or "
+                       "use an admin listener");
+        return false;
+    }
+    /* Any web page that is open on this machine can make its browser post to loopback. */
+    if (http_header(http->msg, "origin", &origin)) {
+        publish_refuse(http, 403, NULL, "forbidden",
+                       "web pages need one of the configured publish_keys here, too");
+        return false;
+    }
+    return true;
 }
 
 /* Appends {"seq":...,"clients":...} of one item. */

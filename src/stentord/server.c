@@ -13,21 +13,18 @@
 #include "stentor/base/log.h"
 
 enum {
-    SERVER_MAX_BACKLOG = 10000, /* mails to a stage beyond which publishers have to wait */
-    SERVER_STOP_MS = 3000,      /* how long clients may take to say goodbye */
+    SERVER_MIN_IN_FLIGHT = 1 << 20, /* bytes that may be on their way with any journal */
+    SERVER_STOP_MS = 3000,          /* how long clients may take to say goodbye */
     SERVER_STOP_POLL_MS = 20,
 };
 
 bool server_overloaded(struct server *server)
 {
-    if (mailbox_depth(&server->broadcast.stage.mailbox) > SERVER_MAX_BACKLOG)
-        return true;
-    for (unsigned i = 0; i < server->io_thread_count; i++)
-        if (mailbox_depth(&server->io_threads[i].stage.mailbox) +
-                stats_get(&server->io_threads[i].stats.held) >
-            SERVER_MAX_BACKLOG)
-            return true;
-    return false;
+    size_t limit = (size_t)server->config->journal_bytes;
+
+    if (limit < SERVER_MIN_IN_FLIGHT)
+        limit = SERVER_MIN_IN_FLIGHT;
+    return atomic_load_explicit(&server->publish_in_flight, memory_order_relaxed) > limit;
 }
 
 void server_sum_stats(const struct server *server, struct stats *sum)

@@ -31,10 +31,11 @@ struct server {
     struct acceptor acceptor;
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;
-    _Atomic uint64_t newest_seq;    /* that the broadcast stage has given out */
-    struct ratelimit publish_limit; /* atomic */
-    struct mail *goodbyes;          /* one per I/O thread */
-    struct event_base *base;        /* of the main thread */
+    _Atomic uint64_t newest_seq;     /* that the broadcast stage has given out */
+    struct ratelimit publish_limit;  /* atomic */
+    atomic_size_t publish_in_flight; /* bytes of messages that not all threads have accepted */
+    struct mail *goodbyes;           /* one per I/O thread */
+    struct event_base *base;         /* of the main thread */
     struct event term, interrupt, poll;
     uint64_t give_up_ms; /* while stopping */
 };
@@ -58,7 +59,7 @@ static inline void server_count_conn(struct server *server, int change)
     atomic_fetch_add_explicit(&server->open_conns, change, memory_order_relaxed);
 }
 
-/* Does the broadcast stage lag so far behind that publishers should wait? */
+/* Do messages that have been submitted wait in such numbers that publishers should wait, too? */
 bool server_overloaded(struct server *server);
 
 /* The sum of all threads' counters. */

@@ -364,7 +364,6 @@ static const struct ws_app socketio_app = {
     .name = "socketio",
     .ping = socketio_ping,
     .ping_len = sizeof(socketio_ping),
-    .ping_always = true, /* clients close when pings stay away */
     .on_message = socketio_on_message,
     .on_blocked = socketio_on_blocked,
     .on_drained = socketio_on_drained,

@@ -1,11 +1,7 @@
 #include "ws_conn.h"
 
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "io_thread.h"
 #include "stentor/base/clock.h"
@@ -234,29 +230,10 @@ static void ws_on_drained(struct conn *conn)
         ws->app->on_drained(ws);
 }
 
-/* Has the client acknowledged what it was sent, and something of late? Then it is there, and asking
- * it would only wake up both sides. Three quarters of the interval, so that the answer to one ping
- * does not make the next one superfluous. */
-static bool ws_acknowledges(const struct ws_conn *ws)
-{
-    uint32_t recent = (uint32_t)ws_config(ws)->ping_interval / 4 * 3;
-    struct tcp_info info;
-    socklen_t len = sizeof(info);
-    int fd = ws->conn->fd, queued;
-
-    return !conn_pending(ws->conn) && ioctl(fd, SIOCOUTQ, &queued) == 0 && queued == 0 &&
-           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_last_ack_recv < recent;
-}
-
 static void ws_ping(struct ws_conn *ws)
 {
+    ws->awaiting = true;
     ws->next_ping_ms += (uint64_t)ws_config(ws)->ping_interval;
-    ws->awaiting = ws->app->ping_always || !ws_acknowledges(ws);
-    if (!ws->awaiting) {
-        ws_arm(ws);
-        return;
-    }
     stats_add(&ws->conn->thread->stats.pings, 1);
     ws_arm(ws);
     conn_send(ws->conn, ws->app->ping, ws->app->ping_len);

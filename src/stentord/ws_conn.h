@@ -17,7 +17,6 @@ struct ws_app {
     /* The heartbeat: a whole frame, the same bytes for everybody. */
     const uint8_t *ping;
     size_t ping_len;
-    bool ping_always; /* also to a client whose TCP shows that it is there */
     /* A text or binary message. 0, or a close code when it broke the protocol. */
     int (*on_message)(struct ws_conn *ws, enum ws_opcode opcode, const uint8_t *payload,
                       size_t len);

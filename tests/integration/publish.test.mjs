@@ -435,3 +435,11 @@ test('several publishers at once: every seq once', withServer({}, async (server)
   assert.equal(new Set(seqs).size, 240);
   assert.equal(Math.max(...seqs) - Math.min(...seqs), 239);
 }));
+
+test('web pages need a key also on an admin listener', withServer({}, async (server) => {
+  const page = { Origin: 'http://evil.example' };
+
+  await assertRefused(post(server, '/publish/a/e', '1', page), 403, /publish_keys/);
+  assert.equal((await post(server, '/publish/a/e', '1', { ...page, ...authorised })).status, 200);
+  assert.equal((await post(server, '/publish/a/e', '1')).status, 200);
+}));

@@ -272,3 +272,16 @@ test('many stalled clients at once', withServer(smallJournal, async (server) => 
   assert.ok((await server.status()).journal.bytes <= JOURNAL_BYTES, 'the journal keeps to its bytes');
   for (const ws of stalled.slice(0, 3)) assertExact(seqs, await drain(ws, seqs.at(-1)));
 }));
+
+test('a client that comes back late is told the gap, also where slow clients are disconnected', withServer(
+  { slow_client_policy: 'disconnect', journal: { messages: 3, bytes: 1048576, age: 0 } },
+  async (server) => {
+    const first = (await server.publish({ event: 'e', data: 0 })).seq;
+    for (let i = 1; i <= 9; i++) await server.publish({ event: 'e', data: i });
+    const client = await server.native({ since: first });
+
+    const gap = await client.next('gap');
+    assert.deepEqual([gap.from, gap.to], [first + 1, first + 6]);
+    assert.deepEqual((await client.nextMany(3)).map(({ data }) => data), [7, 8, 9]);
+  },
+));
