@@ -104,6 +104,14 @@ static bool acceptor_count_error(struct acceptor *acceptor, int error)
     case EINTR:
     case ECONNABORTED: /* the client did not wait */
         return false;
+    case EPROTO: /* other errors of the connection, or of the network to it: accept(2) */
+    case EPERM:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        stats_add(&acceptor->stats.accept_other, 1);
+        return false;
     case EMFILE:
         stats_add(&acceptor->stats.accept_emfile, 1);
         return true;

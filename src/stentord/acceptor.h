@@ -23,7 +23,7 @@ struct acceptor {
     size_t listener_count;
     struct accepted_mail **batches; /* one per I/O thread, while connections are being accepted */
     unsigned next;                  /* the I/O thread whose turn it is */
-    int max_clients;                /* connections, those of admin listeners not counted in */
+    int max_clients;                /* connections; admins get in even when they are that many */
     unsigned pause_ms;
     bool full; /* paused because of max_clients */
     struct event resume;

@@ -10,6 +10,7 @@
 #ifndef STENTORD_CURSOR_H
 #define STENTORD_CURSOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stentor/base/compiler.h"
@@ -27,6 +28,7 @@ struct cursor {
     int fd;          /* of the session's socket */
     uint8_t lag;     /* enum session_lag */
     uint8_t dialect; /* enum dialect */
+    bool moved;      /* OWED because it was moved past a running fan-out */
 };
 
 struct cursor_table {

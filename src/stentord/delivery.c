@@ -129,6 +129,8 @@ void delivery_set_lag(struct delivery *delivery, struct session *session, enum s
         TAILQ_INSERT_TAIL(to, session, link);
     if (lag == SESSION_BLOCKED)
         stats_add(&delivery->stats->blocked, 1);
+    delivery->moved_count -= cursor->moved;
+    cursor->moved = false;
     cursor->lag = (uint8_t)lag;
 }
 
@@ -141,12 +143,14 @@ static void delivery_schedule(struct delivery *delivery, uint64_t delay_ns)
 
 void delivery_member_moved(struct delivery *delivery, struct room *room, struct session *moved)
 {
-    const struct cursor *cursor = session_cursor(moved);
+    struct cursor *cursor = session_cursor(moved);
 
     if (room->fanout.state != ROOM_FANOUT_RUNNING || cursor->lag != SESSION_CURRENT ||
         cursor->seq >= room->fanout.last)
         return;
     delivery_set_lag(delivery, moved, SESSION_OWED);
+    cursor->moved = true;
+    delivery->moved_count++;
     delivery_schedule(delivery, 0);
 }
 
@@ -193,13 +197,13 @@ static void delivery_accept_mail(struct delivery *delivery, struct message_mail 
 }
 
 /* Would the message push something out of the window that somebody who keeps up has yet to get:
- * from a fan-out, or as one who is owed? */
+ * from a fan-out, or because he was moved past one? */
 static bool delivery_too_soon(const struct delivery *delivery, const struct message *message)
 {
     uint64_t first = journal_first_after(&delivery->journal, message->cost);
 
-    return first > delivery->journal.first_seq &&
-           (!TAILQ_EMPTY(&delivery->owed) || fanout_owes(delivery, first));
+    return !delivery->stopping && first > delivery->journal.first_seq &&
+           (delivery->moved_count > 0 || fanout_owes(delivery, first));
 }
 
 void delivery_receive(struct delivery *delivery, struct message_mail *mail)
@@ -267,13 +271,18 @@ void delivery_stop(struct delivery *delivery)
     delivery_accept_held(delivery);
 }
 
-/* Goes on with some of the sessions that are owed. */
+/* Goes on with some of the sessions that are owed; with one only, if that one takes much. */
 static void delivery_run_owed(struct delivery *delivery)
 {
-    struct session *session;
+    for (int i = 0; i < DELIVERY_OWED; i++) {
+        struct session *session = TAILQ_FIRST(&delivery->owed);
 
-    for (int i = 0; i < DELIVERY_OWED && (session = TAILQ_FIRST(&delivery->owed)) != NULL; i++)
+        if (session == NULL)
+            return;
         delivery_catch_up(delivery, session);
+        if (session_cursor(session)->lag == SESSION_OWED)
+            return;
+    }
 }
 
 static bool delivery_busy(const struct delivery *delivery)
@@ -286,6 +295,7 @@ void delivery_run(struct delivery *delivery)
     uint64_t now_ns = clock_ns(), end_ns = now_ns + DELIVERY_SLICE_US * 1000, wait_ns;
 
     OWNER_ASSERT(delivery->owner);
+    delivery_accept_held(delivery); /* whoever they waited for may have left */
     wait_ns = fanout_wake(delivery, now_ns);
     if (delivery_busy(delivery))
         stats_add(&delivery->stats->slices, 1);

@@ -64,6 +64,7 @@ struct delivery {
     unsigned fanout_count;    /* in both lists */
     bool stopping;
     struct session_list owed;
+    unsigned moved_count; /* of these, those that a fan-out would have reached (cursor.moved) */
     struct session_list blocked;
     struct message_list held; /* come too soon: the window is full of what is still being given */
     struct event slice;       /* runs the next slice, after other events had their turn */

@@ -152,9 +152,10 @@ static bool envelope_read_args(struct envelope *envelope, const json_t *root, st
            envelope_fail(envelope, "write the names \"data\" and \"args\" without escapes");
 }
 
-/* Does each of Socket.IO's placeholders stand for one of the attachments? One that does not would
- * make clients' parsers fail. */
-static bool envelope_placeholders_valid(const json_t *value, size_t attachments)
+/* Does each of Socket.IO's placeholders stand for an attachment of its own? One without would make
+ * clients' parsers fail; one attachment for many would let a small message become a huge one.
+ * `*seen` are bits of those that have been named. */
+static bool envelope_placeholders_valid(const json_t *value, size_t attachments, unsigned *seen)
 {
     const json_t *num = json_object_get(value, "num");
     const char *name;
@@ -163,12 +164,17 @@ static bool envelope_placeholders_valid(const json_t *value, size_t attachments)
 
     if (json_is_true(json_object_get(value, "_placeholder"))) {
         double n = json_number_value(num);
-        return json_is_number(num) && n >= 0 && n < (double)attachments && n == (double)(size_t)n;
+        if (!json_is_number(num) || n < 0 || n >= (double)attachments || n != (double)(size_t)n ||
+            *seen & 1u << (size_t)n)
+            return false;
+        *seen |= 1u << (size_t)n;
+        return true;
     }
-    json_array_foreach(value, i,
-                       child) if (!envelope_placeholders_valid(child, attachments)) return false;
-    json_object_foreach((json_t *)(uintptr_t)value, name,
-                        child) if (!envelope_placeholders_valid(child, attachments)) return false;
+    json_array_foreach(
+        value, i, child) if (!envelope_placeholders_valid(child, attachments, seen)) return false;
+    json_object_foreach(
+        (json_t *)(uintptr_t)value, name,
+        child) if (!envelope_placeholders_valid(child, attachments, seen)) return false;
     return true;
 }
 
@@ -176,6 +182,7 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
 {
     struct publication *publication = &envelope->publication;
     const char *name, *wrong;
+    unsigned seen = 0;
     json_t *value;
 
     if (!json_is_object(root))
@@ -183,8 +190,8 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
     json_object_foreach(root, name,
                         value) if (!envelope_read_member(envelope, name, value)) return false;
     if (publication->attachment_count > 0 &&
-        !envelope_placeholders_valid(root, publication->attachment_count))
-        return envelope_fail(envelope, "a placeholder names no attachment");
+        !envelope_placeholders_valid(root, publication->attachment_count, &seen))
+        return envelope_fail(envelope, "each placeholder must name an attachment of its own");
     wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
                                            : "\"event\" is missing";
     if (wrong != NULL)

@@ -100,6 +100,8 @@ static struct message *fanout_single(const struct delivery *delivery, const stru
 
     if (delivery->fanout_count != 1 || room->fanout.first != room->fanout.last)
         return NULL;
+    if (room->trimmed + 1 >= room->fanout.first) /* a gap may have to be told before */
+        return NULL;
     message = journal_get(&delivery->journal, room->fanout.last);
     return message != NULL && message->except_count == 0 ? message : NULL;
 }

@@ -55,6 +55,7 @@ static bool http_begin_message(struct http_conn *http)
         return false;
     http_message_init(http->msg, HTTP_KIND_REQUEST, &limits);
     http->answered = false;
+    http->body_done = false;
     http->keep_alive = false;
     http->endpoint = NULL;
     if (http->served) /* for the first request the time runs from the connect */
@@ -87,6 +88,10 @@ static void http_append_response_head(struct http_conn *http, struct strbuf *out
     if (headers != NULL)
         strbuf_append_str(&lines, headers);
     strbuf_printf(&lines, "Content-Type: %s\r\n", type);
+    out->failed |= lines.failed;
+    /* A body that nobody will read would be taken for the next request. */
+    if (http->msg != NULL && !http->body_done && http_has_body(http->msg))
+        http->keep_alive = false;
     http_append_head(out, status, strbuf_cstr(&lines), len, http->keep_alive);
     strbuf_free(&lines);
     if (status >= 400)
@@ -131,7 +136,10 @@ void http_conn_respond_buf(struct http_conn *http, int status, const char *heade
 
     OBJ_CHECK(http, HTTP_CONN_MAGIC);
     http_append_response_head(http, &out, status, headers, type, body->len);
-    conn_send(http->conn, out.data, out.len);
+    if (out.failed)
+        conn_close(http->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(http->conn, out.data, out.len);
     strbuf_free(&out);
     if (http_wants_body(http))
         conn_send_buf(http->conn, body);
@@ -203,6 +211,8 @@ static void http_on_head(struct http_conn *http)
     }
     if (!http_header(msg, "expect", &expect))
         return;
+    if (msg->parser.http_minor == 0)
+        return; /* HTTP/1.0 knows no expectations (RFC 9110 section 10.1.1) */
     if (http_span_equals(expect, "100-continue"))
         conn_send(http->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     else
@@ -210,18 +220,10 @@ static void http_on_head(struct http_conn *http)
                         "the only expectation understood is 100-continue");
 }
 
-/* An answer that came before the request was complete leaves a body that nobody reads. */
-static void http_after_head(struct http_conn *http)
-{
-    if (http->answered && http->keep_alive && http_has_body(http->msg)) {
-        http->keep_alive = false;
-        conn_finish(http->conn, CLOSE_FINISHED);
-    }
-}
-
 static void http_on_message(struct http_conn *http)
 {
     http->served = true;
+    http->body_done = true;
     stats_add(&http->conn->thread->stats.http_requests, 1);
     if (!http->answered)
         http->endpoint->on_request(http);
@@ -246,8 +248,6 @@ static size_t http_feed(struct http_conn *http, const uint8_t *data, size_t len)
         break;
     case HTTP_HEAD_DONE:
         http_on_head(http);
-        if (conn_is_open(http->conn) && http->conn->protocol == &http_protocol)
-            http_after_head(http);
         break;
     case HTTP_DONE:
         http_on_message(http);
@@ -362,7 +362,7 @@ static void http_on_deadline(struct conn *conn)
 
     if (http->pending != NULL)
         return;
-    if (http->msg == NULL) {
+    if (http->msg == NULL || http->answered) {
         conn_finish(conn, CLOSE_IDLE);
         return;
     }

@@ -24,6 +24,7 @@ struct http_conn {
     struct strbuf stash;             /* requests that came while one was suspended */
     bool served;                     /* a request before the current one */
     bool answered;                   /* the current request */
+    bool body_done;                  /* it has been read to its end */
     bool keep_alive;
 };
 

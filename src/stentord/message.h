@@ -3,9 +3,10 @@
  *
  * Lifetime of a message:
  *   new        made by an I/O thread (message_new), which fills nothing in afterwards
- *   ordered    the broadcast stage sets seq, cost and receipt, and builds encodings; it alone has
- * it posted     immutable, but for encodings that are added under a lock; any thread that holds a
- *              reference: one per I/O thread's journal, one while a request waits for its answer
+ *   ordered    the broadcast stage, which alone has it, sets seq, cost and receipt, and builds
+ *              encodings
+ *   posted     immutable, but for encodings that are added under a lock; any thread that holds a
+ *              reference: one per I/O thread's journal
  *   freed      by the message_unref that drops the last reference
  */
 #ifndef STENTORD_MESSAGE_H

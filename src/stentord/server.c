@@ -175,6 +175,7 @@ static void server_destroy(struct server *server)
     static_files_free(&server->static_files);
     event_del(&server->term);
     event_del(&server->interrupt);
+    event_del(&server->hangup);
     event_del(&server->poll);
     event_base_free(server->base);
     config_unref(&server->config);
@@ -190,8 +191,10 @@ static bool server_init_main_loop(struct server *server)
         return false;
     evsignal_assign(&server->term, server->base, SIGTERM, server_on_signal, server);
     evsignal_assign(&server->interrupt, server->base, SIGINT, server_on_signal, server);
+    evsignal_assign(&server->hangup, server->base, SIGHUP, server_on_signal, server);
     evtimer_assign(&server->poll, server->base, server_on_poll, server);
-    return event_add(&server->term, NULL) == 0 && event_add(&server->interrupt, NULL) == 0;
+    return event_add(&server->term, NULL) == 0 && event_add(&server->interrupt, NULL) == 0 &&
+           event_add(&server->hangup, NULL) == 0;
 }
 
 static bool server_init(struct server *server, struct config *config)

@@ -36,7 +36,7 @@ struct server {
     atomic_size_t publish_in_flight; /* bytes of messages that not all threads have accepted */
     struct mail *goodbyes;           /* one per I/O thread */
     struct event_base *base;         /* of the main thread */
-    struct event term, interrupt, poll;
+    struct event term, interrupt, hangup, poll;
     uint64_t give_up_ms; /* while stopping */
 };
 

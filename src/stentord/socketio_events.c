@@ -55,10 +55,13 @@ static const char *socketio_event_execute(struct socketio_client *client,
                                           const struct socketio_event *event, const json_t *args,
                                           char error[ENVELOPE_ERROR])
 {
-    const char *name = json_string_value(json_array_get(args, 0));
+    const json_t *event_name = json_array_get(args, 0);
+    const char *name = json_string_value(event_name);
     const json_t *first = json_array_get(args, 1);
     struct span room = {json_string_value(first), json_string_length(first)};
 
+    if (strlen(name) != json_string_length(event_name))
+        name = ""; /* a NUL in it: none that is known */
     if (strcmp(name, "join") == 0)
         return room.ptr != NULL ? socketio_event_join(client, event->namespace, room)
                                 : "join needs a room's name";

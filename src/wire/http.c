@@ -315,15 +315,30 @@ bool http_keep_alive(const struct http_message *msg)
     return llhttp_should_keep_alive(&msg->parser) != 0;
 }
 
+/* Without scheme and authority, if it is in absolute form (RFC 9112 section 3.2.2). */
+static struct span http_origin_form(struct span target)
+{
+    static const char scheme[] = "http://";
+    size_t skip = sizeof(scheme) - 1;
+
+    if (target.len < skip || strncasecmp(target.ptr, scheme, skip) != 0)
+        return target;
+    while (skip < target.len && target.ptr[skip] != '/' && target.ptr[skip] != '?')
+        skip++;
+    if (skip == target.len)
+        return (struct span){"/", 1};
+    return (struct span){target.ptr + skip, target.len - skip};
+}
+
 void http_split_target(const struct http_message *msg, struct span *path, struct span *query)
 {
-    const char *target = msg->target.data;
-    const char *mark = msg->target.len > 0 ? memchr(target, '?', msg->target.len) : NULL;
+    struct span target = http_origin_form((struct span){msg->target.data, msg->target.len});
+    const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
 
-    path->ptr = target;
-    path->len = mark != NULL ? (size_t)(mark - target) : msg->target.len;
+    path->ptr = target.ptr;
+    path->len = mark != NULL ? (size_t)(mark - target.ptr) : target.len;
     query->ptr = mark != NULL ? mark + 1 : "";
-    query->len = mark != NULL ? msg->target.len - path->len - 1 : 0;
+    query->len = mark != NULL ? target.len - path->len - 1 : 0;
 }
 
 bool http_query_next(struct span *query, struct span *name, struct span *value)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "stentor/base/crypto.h"
+#include "stentor/base/obj.h"
 
 void ws_reader_init(struct ws_reader *reader)
 {
@@ -364,14 +365,18 @@ bool ws_key_valid(const char *key, size_t len)
 
 void ws_accept_key(const char *key, size_t len, char accept[WS_ACCEPT_LEN + 1])
 {
-    struct strbuf text = STRBUF_INIT;
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char text[WS_KEY_LEN + sizeof(guid) - 1];
+    struct strbuf encoded = STRBUF_INIT;
     uint8_t digest[CRYPTO_SHA1_LEN];
 
-    strbuf_append(&text, key, len);
-    strbuf_append_str(&text, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    crypto_sha1(text.data, text.len, digest);
-    strbuf_clear(&text);
-    crypto_base64(&text, digest, sizeof(digest));
-    memcpy(accept, strbuf_cstr(&text), WS_ACCEPT_LEN + 1);
-    strbuf_free(&text);
+    ENSURE(len == WS_KEY_LEN);
+    memcpy(text, key, len);
+    memcpy(text + len, guid, sizeof(guid) - 1);
+    crypto_sha1(text, sizeof(text), digest);
+    crypto_base64(&encoded, digest, sizeof(digest));
+    memset(accept, 0, WS_ACCEPT_LEN + 1);
+    if (!encoded.failed)
+        memcpy(accept, encoded.data, WS_ACCEPT_LEN);
+    strbuf_free(&encoded);
 }

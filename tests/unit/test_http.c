@@ -516,9 +516,14 @@ static void targets(void **state)
     static const struct {
         const char *target, *path, *query;
     } cases[] = {
-        {"/", "/", ""},    {"/a/b?c=d", "/a/b", "c=d"},
-        {"/a?", "/a", ""}, {"/a?b?c", "/a", "b?c"},
-        {"*", "*", ""},    {"http://example.org/a?b", "http://example.org/a", "b"},
+        {"/", "/", ""},
+        {"/a/b?c=d", "/a/b", "c=d"},
+        {"/a?", "/a", ""},
+        {"/a?b?c", "/a", "b?c"},
+        {"*", "*", ""},
+        {"http://example.org/a?b", "/a", "b"},
+        {"HTTP://example.org", "/", ""},
+        {"http://x?q", "", "q"},
     };
 
     (void)state;

@@ -114,7 +114,7 @@ int ws_close_parse(const uint8_t *payload, size_t len, const char **reason, size
 /* Is it a Sec-WebSocket-Key: 16 bytes in base64? */
 bool ws_key_valid(const char *key, size_t len) MUST_CHECK;
 
-/* The Sec-WebSocket-Accept that answers a key, with a NUL (RFC 6455 section 4.2.2). */
+/* The Sec-WebSocket-Accept that answers a valid key, with a NUL (RFC 6455 section 4.2.2). */
 void ws_accept_key(const char *key, size_t len, char accept[WS_ACCEPT_LEN + 1]);
 
 #endif
