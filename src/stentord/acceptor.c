@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io_thread.h"
@@ -14,8 +15,9 @@
 enum acceptor_whom { ACCEPTOR_ALL, ACCEPTOR_CLIENTS, ACCEPTOR_ADMINS };
 
 enum {
-    ACCEPTOR_BATCH = 64,     /* connections per listener and turn */
-    ACCEPTOR_MIN_PAUSE = 10, /* milliseconds */
+    ACCEPTOR_BATCH = 64,          /* connections per listener and turn */
+    ACCEPTOR_GATHER_NS = 1000000, /* between two turns, while clients come */
+    ACCEPTOR_MIN_PAUSE = 10,      /* milliseconds */
     ACCEPTOR_MAX_PAUSE = 1000,
     ACCEPTOR_FULL_PAUSE = 20,
     ACCEPTOR_LEAST = 1,    /* clients that there must be room for */
@@ -191,6 +193,15 @@ static bool acceptor_accept(struct acceptor *acceptor, struct listener *listener
     return true;
 }
 
+/* Lets connections come together: those of one millisecond then share the waking up of this thread
+ * and of the I/O threads, which costs more than accepting one. There is nothing else to do here. */
+static void acceptor_gather(void)
+{
+    const struct timespec pause = {0, ACCEPTOR_GATHER_NS};
+
+    nanosleep(&pause, NULL);
+}
+
 static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
 {
     struct listener *listener = arg;
@@ -198,10 +209,13 @@ static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    for (int i = 0; i < ACCEPTOR_BATCH && acceptor_accept(acceptor, listener); i++)
-        continue;
+    int accepted = 0;
+    while (accepted < ACCEPTOR_BATCH && acceptor_accept(acceptor, listener))
+        accepted++;
     for (unsigned i = 0; i < acceptor->server->io_thread_count; i++)
         acceptor_flush(acceptor, i);
+    if (accepted > 0 && accepted < ACCEPTOR_BATCH)
+        acceptor_gather();
 }
 
 /* max_clients, or what the limit of descriptors leaves. */

@@ -4,7 +4,9 @@
 #include "stentor/base/clock.h"
 
 enum {
-    FANOUT_CHUNK = 32,            /* members between two looks at the clock, and at other rooms */
+    FANOUT_TURN = 32,             /* members of one room that are visited in a row, at most, */
+    FANOUT_TURN_NS = 200000,      /* and for about so long, however large its messages are */
+    FANOUT_LOOK = 4,              /* members between two looks at the clock */
     FANOUT_REST_FACTOR = 2,       /* a fan-out that goes on rests so many times what it took */
     FANOUT_REST_MIN_NS = 1000000, /* but not if that was less than this */
     FANOUT_REST_MAX_NS = 50000000,
@@ -120,14 +122,17 @@ static void fanout_visit(struct delivery *delivery, const struct room *room, uin
         delivery_catch_up(delivery, cursor->session);
 }
 
-/* Visits a chunk of the room's members; true when the fan-out has reached all. */
-static bool fanout_run_chunk(struct delivery *delivery, struct room *room)
+/* Visits some of the room's members; true when the fan-out has reached all. */
+static bool fanout_take_turn(struct delivery *delivery, struct room *room)
 {
     struct room_fanout *fanout = &room->fanout;
     struct message *single = fanout_single(delivery, room);
+    uint64_t end_ns = clock_ns() + FANOUT_TURN_NS;
 
     /* A visit may close sessions, so counts and positions are read anew each time. */
-    for (int i = 0; i < FANOUT_CHUNK && fanout->remaining > 0; i++) {
+    for (int i = 0; i < FANOUT_TURN && fanout->remaining > 0; i++) {
+        if (i > 0 && i % FANOUT_LOOK == 0 && clock_ns() > end_ns)
+            break;
         if (fanout->pos >= room->member_count)
             fanout->pos = 0;
         fanout->remaining--;
@@ -140,7 +145,7 @@ void fanout_run(struct delivery *delivery)
 {
     struct room *room = TAILQ_FIRST(&delivery->running);
 
-    if (fanout_run_chunk(delivery, room)) {
+    if (fanout_take_turn(delivery, room)) {
         fanout_end_round(delivery, room);
     } else if (TAILQ_NEXT(room, fanout.link) != NULL) {
         /* Rooms take turns, so that a small one does not wait for a large one. */
