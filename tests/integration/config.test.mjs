@@ -182,7 +182,7 @@ test('log_level leaves out what is less important', async (t) => {
   };
   await withServer({}, async (server) => {
     await provoke(server);
-    assert.match(server.log, / info conn: 127\.0\.0\.1:\d+ closed: the client broke its protocol/);
+    await server.untilLog(/ info conn: 127\.0\.0\.1:\d+ closed: the client broke its protocol/);
   })(t);
   const content = `listeners = ( { address = "unix:/nonexistent/x"; } );\nlog_level = "error";\n`;
   await withFile(t, content, async (file) => {

@@ -65,7 +65,7 @@ test('with no descriptors left clients live on, and accepting resumes by itself'
   late.forEach((client) => server.closeLater(client));
   assert.equal((await publish()).clients, 3);
   for (const client of [...clients, ...late]) await client.next();
-  assert.match(server.log, /accept: paused: Too many open files/);
+  await server.untilLog(/accept: paused: Too many open files/);
 }));
 
 test('a limit of descriptors that leaves no client is refused at the start, or serves some', async () => {

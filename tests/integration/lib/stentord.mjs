@@ -71,6 +71,11 @@ export class Stentord {
     return this.program.stderr;
   }
 
+  // A line may arrive after the effect that it tells of.
+  untilLog(pattern) {
+    return until(() => pattern.test(this.log), () => `${pattern} in the log:\n${this.log}`);
+  }
+
   get pid() {
     return this.program.child.pid;
   }
