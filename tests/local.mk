@@ -81,6 +81,7 @@ EXTRA_DIST += \
 	.clang-format \
 	script/fuzz \
 	tests/unit/unit.h \
+	tests/unit/utf8_reference.h \
 	tests/fuzz/fuzz.h \
 	tests/fuzz/replay.c \
 	tests/fuzz/replay.sh \
