@@ -10,6 +10,7 @@ libstentor_a_SOURCES = \
 	include/stentor/base/journal.h src/base/journal.c \
 	include/stentor/base/json.h src/base/json.c \
 	include/stentor/base/log.h src/base/log.c \
+	include/stentor/base/loop.h src/base/loop.c \
 	include/stentor/base/mailbox.h src/base/mailbox.c \
 	include/stentor/base/obj.h src/base/obj.c \
 	include/stentor/base/owner.h \

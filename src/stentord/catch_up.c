@@ -36,7 +36,7 @@ bool catch_up_too_slow(const struct session *session)
 }
 
 /* Tells what the window has moved past; false when the session is gone after that. */
-static bool catch_up_tell_gaps(struct delivery *delivery, struct session *session)
+static bool catch_up_tell_gaps(struct session *session)
 {
     for (uint32_t i = 0; i < session->membership_count; i++) {
         struct membership *m = &session->memberships[i];
@@ -48,9 +48,7 @@ static bool catch_up_tell_gaps(struct delivery *delivery, struct session *sessio
             return false;
         }
         uint64_t from = catch_up_max(catch_up_position(session, m), m->told) + 1;
-        m->told = m->room->trimmed;
-        stats_add(&delivery->stats->gaps, 1);
-        session->ops->gap(session, m->room, from, m->told);
+        session_tell_gap(session, m, from);
         if (session_is_gone(session))
             return false;
     }
@@ -231,7 +229,7 @@ enum catch_up_result catch_up_session(struct delivery *delivery, struct session 
 
         if (conn_pending(session->conn))
             return CATCH_UP_BLOCKED;
-        if (!catch_up_tell_gaps(delivery, session) || conn_pending(session->conn))
+        if (!catch_up_tell_gaps(session) || conn_pending(session->conn))
             return CATCH_UP_BLOCKED;
         int count = catch_up_gather(delivery, session, &all);
         if (count < 0) {

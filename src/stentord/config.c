@@ -255,6 +255,13 @@ enum slow_policy config_room_policy(const struct config *config, const char *roo
     return config->default_policy;
 }
 
+int config_default_namespace(const struct config *config)
+{
+    int namespace = config_find_namespace(config, "/", 1);
+
+    return namespace >= 0 ? namespace : 0;
+}
+
 int config_find_namespace(const struct config *config, const char *name, size_t len)
 {
     for (size_t i = 0; i < config->namespace_count; i++)

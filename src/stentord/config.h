@@ -62,6 +62,9 @@ void config_unref(struct config **config);
 /* What happens to clients that fall behind in a room of that name (NULL: everyone). */
 enum slow_policy config_room_policy(const struct config *config, const char *room);
 
+/* The namespace of those who name none: "/", or the first one if that is not declared. */
+int config_default_namespace(const struct config *config);
+
 /* The index of a declared namespace; -1 for any other. */
 int config_find_namespace(const struct config *config, const char *name, size_t len);
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "io_thread.h"
@@ -134,9 +133,10 @@ void conn_finish(struct conn *conn, enum close_reason reason)
         return;
     conn->phase = CONN_FINISHING;
     conn->finish_reason = (uint8_t)reason;
-    conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
     if (conn->out == NULL)
         conn_shut_down(conn);
+    else
+        conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
     conn_update_events(conn);
 }
 

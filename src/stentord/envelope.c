@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stentor/base/utf8.h"
 #include "stentor/wire/socket_io.h"
 
 /* One envelope while it is being read. */
@@ -24,11 +23,7 @@ static bool envelope_fail(struct envelope *envelope, const char *text)
 
 static const char *envelope_check_name(struct span name, const char *what)
 {
-    if (name.len == 0 || name.len > MESSAGE_MAX_NAME)
-        return what;
-    if (memchr(name.ptr, '\0', name.len) != NULL || !utf8_valid(name.ptr, name.len))
-        return what;
-    return NULL;
+    return message_name_valid(name) ? NULL : what;
 }
 
 const char *envelope_check_room(struct span name)

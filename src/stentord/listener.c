@@ -115,7 +115,6 @@ bool listener_open(struct listener *listener, const struct config *config,
     *listener = (struct listener){
         .fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
         .admin = wanted->admin,
-        .is_unix = address.any.sa_family == AF_UNIX,
     };
     error = listener->fd < 0 ? -errno : listener_bind(listener->fd, config, &address, len);
     if (error < 0) {
@@ -124,7 +123,7 @@ bool listener_open(struct listener *listener, const struct config *config,
             close(listener->fd);
         return false;
     }
-    if (listener->is_unix)
+    if (address.any.sa_family == AF_UNIX)
         listener->path = wanted->address + 5;
     listener_log(listener);
     return true;

@@ -14,7 +14,6 @@ struct acceptor;
 struct listener {
     int fd;
     bool admin;
-    bool is_unix;
     const char *path; /* of a unix socket, to be removed at the end; NULL: none */
     struct acceptor *acceptor;
     struct event event;

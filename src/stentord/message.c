@@ -6,9 +6,16 @@
 
 #include "encoder.h"
 #include "stentor/base/obj.h"
+#include "stentor/base/utf8.h"
 
 /* Taken only to build an encoding that nobody needed when the message was published. */
 static pthread_mutex_t message_late_encoding = PTHREAD_MUTEX_INITIALIZER;
+
+bool message_name_valid(struct span name)
+{
+    return name.len > 0 && name.len <= MESSAGE_MAX_NAME &&
+           memchr(name.ptr, '\0', name.len) == NULL && utf8_valid(name.ptr, name.len);
+}
 
 static size_t message_text_size(const struct publication *p)
 {

@@ -13,6 +13,7 @@
 #define STENTORD_MESSAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -72,6 +73,9 @@ struct message {
 };
 
 #define MESSAGE_MAGIC 0x6d657373u
+
+/* Can that name a room or an event: 1 to MESSAGE_MAX_NAME bytes of UTF-8 without NUL? */
+bool message_name_valid(struct span name);
 
 /* A copy of the publication with one reference; NULL when memory is out. */
 struct message *message_new(const struct publication *publication, unsigned io_threads) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "broadcast.h"
 #include "envelope.h"
 #include "io_thread.h"
+#include "room_query.h"
 #include "server.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/crypto.h"
@@ -148,12 +149,11 @@ static struct publish_request *publish_new_request(struct http_conn *http, size_
 static struct envelope_context publish_context(const struct http_conn *http)
 {
     const struct config *config = http->conn->thread->config;
-    int namespace = config_find_namespace(config, "/", 1);
 
     return (struct envelope_context){
         .config = config,
         .io_threads = publish_server(http)->io_thread_count,
-        .namespace = namespace >= 0 ? namespace : 0,
+        .namespace = config_default_namespace(config),
     };
 }
 
@@ -262,13 +262,9 @@ static const char *publish_read_query(const struct http_conn *http, struct span 
             if (!http_decode(value, true, &target->key) || target->key.len > MESSAGE_MAX_NAME)
                 return "key must be percent-encoded UTF-8 of at most 256 bytes";
         } else if (http_span_equals(name, "namespace")) {
-            struct strbuf text = STRBUF_INIT;
-            target->namespace = -1;
-            if (http_decode(value, true, &text))
-                target->namespace = config_find_namespace(config, strbuf_cstr(&text), text.len);
-            strbuf_free(&text);
-            if (target->namespace < 0)
-                return "there is no such namespace (option namespaces)";
+            const char *wrong = room_query_namespace(config, value, &target->namespace);
+            if (wrong != NULL)
+                return wrong;
         }
     }
     return NULL;

@@ -1,7 +1,6 @@
 #include "room_query.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "io_thread.h"
 #include "message.h"
@@ -29,7 +28,7 @@ static const char *room_query_add(struct room_query *query, struct span value, s
     if (!http_decode(value, true, &query->names))
         return "a room's name must be percent-encoded UTF-8";
     size_t len = query->names.len - start;
-    if (len == 0 || len > MESSAGE_MAX_NAME || memchr(query->names.data + start, '\0', len))
+    if (!message_name_valid((struct span){query->names.data + start, len}))
         return "a room's name is 1 to 256 bytes";
     rooms = realloc(query->rooms, (query->room_count + 1) * sizeof(*rooms));
     if (rooms == NULL)
@@ -39,16 +38,15 @@ static const char *room_query_add(struct room_query *query, struct span value, s
     return NULL;
 }
 
-static const char *room_query_namespace(struct room_query *query, const struct config *config,
-                                        struct span value)
+const char *room_query_namespace(const struct config *config, struct span value, int *namespace)
 {
     struct strbuf name = STRBUF_INIT;
 
-    query->namespace = -1;
+    *namespace = -1;
     if (http_decode(value, true, &name))
-        query->namespace = config_find_namespace(config, strbuf_cstr(&name), name.len);
+        *namespace = config_find_namespace(config, strbuf_cstr(&name), name.len);
     strbuf_free(&name);
-    return query->namespace < 0 ? "there is no such namespace (option namespaces)" : NULL;
+    return *namespace < 0 ? "there is no such namespace (option namespaces)" : NULL;
 }
 
 static const char *room_query_param(struct room_query *query, const struct config *config,
@@ -57,7 +55,7 @@ static const char *room_query_param(struct room_query *query, const struct confi
     if (http_span_equals(name, "room"))
         return room_query_add(query, value, (size_t)config->max_rooms);
     if (http_span_equals(name, "namespace"))
-        return room_query_namespace(query, config, value);
+        return room_query_namespace(config, value, &query->namespace);
     if (http_span_equals(name, "since")) {
         query->has_since = true;
         return room_query_seq(value, &query->since) ? NULL : "since must be a seq: digits only";
@@ -71,10 +69,10 @@ bool room_query_parse(struct http_conn *http, struct room_query *query)
     struct span path, text, name, value;
     const char *error = NULL;
 
-    *query = (struct room_query){.names = STRBUF_INIT};
-    query->namespace = config_find_namespace(config, "/", 1);
-    if (query->namespace < 0)
-        query->namespace = 0;
+    *query = (struct room_query){
+        .namespace = config_default_namespace(config),
+        .names = STRBUF_INIT,
+    };
     http_split_target(http->msg, &path, &text);
     while (error == NULL && http_query_next(&text, &name, &value))
         error = room_query_param(query, config, name, value);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "http_conn.h"
 
 struct room_query {
@@ -25,5 +26,8 @@ struct room_query {
  * either case. */
 bool room_query_parse(struct http_conn *http, struct room_query *query) MUST_CHECK;
 void room_query_free(struct room_query *query);
+
+/* Reads the raw value of a parameter `namespace`; NULL, or a sentence when there is none such. */
+const char *room_query_namespace(const struct config *config, struct span value, int *namespace);
 
 #endif

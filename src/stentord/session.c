@@ -7,7 +7,6 @@
 #include "delivery.h"
 #include "stentor/base/crypto.h"
 #include "stentor/base/obj.h"
-#include "stentor/base/utf8.h"
 
 enum { SESSION_FIRST_HEAP_ROOMS = 4 };
 
@@ -162,18 +161,25 @@ static bool session_reserve(struct session *session)
     return true;
 }
 
+void session_tell_gap(struct session *session, struct membership *membership, uint64_t from)
+{
+    struct room *room = membership->room;
+
+    membership->told = room->trimmed;
+    stats_add(&session->delivery->stats->gaps, 1);
+    session->ops->gap(session, room, from, room->trimmed);
+}
+
 /* Says what is gone of the room that was joined. A client that comes back late cannot help it, so
  * this is told whatever the policy is. */
 static void session_tell_gone(struct session *session, struct membership *membership)
 {
-    struct room *room = membership->room;
     uint64_t from = membership->from;
 
-    membership->told = room->trimmed;
-    if (from == 0 || room->trimmed <= from)
-        return; /* who asks for all that there is (0) does not miss what went before */
-    stats_add(&session->delivery->stats->gaps, 1);
-    session->ops->gap(session, room, from + 1, room->trimmed);
+    if (from != 0 && membership->room->trimmed > from)
+        session_tell_gap(session, membership, from + 1);
+    else /* who asks for all that there is (0) does not miss what went before */
+        membership->told = membership->room->trimmed;
 }
 
 enum session_join_result session_join(struct session *session, int namespace, struct span name,
@@ -221,8 +227,7 @@ static uint32_t session_room_count(const struct session *session)
 enum session_join_result session_join_room(struct session *session, int namespace, struct span name,
                                            uint64_t from)
 {
-    if (name.len == 0 || name.len > MESSAGE_MAX_NAME || !utf8_valid(name.ptr, name.len) ||
-        (name.len == 1 && name.ptr[0] == '*') || memchr(name.ptr, '\0', name.len) != NULL)
+    if (!message_name_valid(name) || (name.len == 1 && name.ptr[0] == '*'))
         return SESSION_BAD_ROOM;
     const struct room *room = room_find(&session->delivery->rooms, namespace, name.ptr, name.len);
     if (room != NULL && session_is_member(session, room))

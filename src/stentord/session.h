@@ -88,6 +88,10 @@ enum session_join_result session_join(struct session *session, int namespace, st
 enum session_join_result session_join_room(struct session *session, int namespace, struct span name,
                                            uint64_t from) MUST_CHECK;
 
+/* Says that of the membership's room what lies from `from` to the newest that is gone will not
+ * come. May close the session. */
+void session_tell_gap(struct session *session, struct membership *membership, uint64_t from);
+
 /* False when it was not in that room. */
 bool session_leave(struct session *session, int namespace, struct span name);
 

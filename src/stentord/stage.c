@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "stentor/base/loop.h"
+
 static void stage_on_mail(evutil_socket_t fd, short events, void *arg)
 {
     struct stage *stage = arg;
@@ -11,19 +13,6 @@ static void stage_on_mail(evutil_socket_t fd, short events, void *arg)
     mailbox_open_all(&stage->mailbox, stage->self);
     if (stage->after_mail != NULL)
         stage->after_mail(stage->self);
-}
-
-static struct event_base *stage_new_base(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base;
-
-    if (config == NULL)
-        return NULL;
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
 }
 
 int stage_init(struct stage *stage, const char *name, void *self)
@@ -37,7 +26,7 @@ int stage_init(struct stage *stage, const char *name, void *self)
     stage->on_start = NULL;
     stage->after_mail = NULL;
     owner_take(&stage->owner);
-    stage->base = stage_new_base();
+    stage->base = loop_new();
     if (stage->base == NULL) {
         mailbox_destroy(&stage->mailbox);
         return -ENOMEM;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "stentor/base/clock.h"
+#include "stentor/base/loop.h"
 #include "stentor/base/obj.h"
 
 #include "payload.h"
@@ -301,19 +302,6 @@ static void swarm_on_tick(void *arg)
     alarm_set(&swarm->tick_alarm, swarm->next_tick_ns);
 }
 
-static struct event_base *swarm_new_base(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base;
-
-    if (config == NULL)
-        return NULL;
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
 static bool swarm_open_procs(struct swarm *swarm, const char **error)
 {
     *error = "the processor time of this process cannot be read";
@@ -354,7 +342,7 @@ struct swarm *swarm_new(const struct options *options, const char **error)
     histogram_init(&swarm->publish_lag);
     progress_init(&swarm->progress, options->quiet);
     swarm->rounds = calloc(PLAN_MAX_ROUNDS, sizeof(*swarm->rounds));
-    swarm->base = swarm_new_base();
+    swarm->base = loop_new();
     if (swarm->rounds != NULL && swarm->base != NULL &&
         measure_init(&swarm->measure, options->plan.count) && swarm_open_procs(swarm, error) &&
         swarm_open_events(swarm, error)) {
