@@ -50,6 +50,61 @@ void crypto_base64(struct strbuf *out, const void *data, size_t len)
     out->len += encoded;
 }
 
+enum { CRYPTO_NOT_BASE64 = 0xff };
+
+/* The six bits that a character stands for, with `plus` and `slash` for the last two. */
+static uint8_t crypto_base64_value(char c, char plus, char slash)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (uint8_t)(c - 'A');
+    if (c >= 'a' && c <= 'z')
+        return (uint8_t)(c - 'a' + 26);
+    if (c >= '0' && c <= '9')
+        return (uint8_t)(c - '0' + 52);
+    if (c == plus)
+        return 62;
+    return c == slash ? 63 : CRYPTO_NOT_BASE64;
+}
+
+/* Decodes text without padding to `out`, which has room for len * 3 / 4 bytes. */
+static bool crypto_decode(uint8_t *out, const char *text, size_t len, char plus, char slash)
+{
+    uint32_t bits = 0;
+    unsigned count = 0;
+
+    if (len % 4 == 1)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t value = crypto_base64_value(text[i], plus, slash);
+
+        if (value == CRYPTO_NOT_BASE64)
+            return false;
+        bits = bits << 6 | value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            *out++ = (uint8_t)(bits >> count);
+        }
+    }
+    return true;
+}
+
+bool crypto_base64_decode(struct strbuf *out, const char *text, size_t len)
+{
+    if (len > 0 && len % 4 == 0 && text[len - 1] == '=')
+        len -= text[len - 2] == '=' ? 2 : 1;
+    if (!strbuf_reserve(out, len * 3 / 4 + 1) ||
+        !crypto_decode((uint8_t *)out->data + out->len, text, len, '+', '/'))
+        return false;
+    out->len += len * 3 / 4;
+    return true;
+}
+
+bool crypto_base64url_decode(uint8_t *out, size_t len, const char *text, size_t text_len)
+{
+    return text_len == (len * 4 + 2) / 3 && crypto_decode(out, text, text_len, '-', '_');
+}
+
 void crypto_base64url(char *out, const uint8_t *data, size_t len)
 {
     static const char alphabet[] =

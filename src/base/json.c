@@ -138,30 +138,42 @@ static bool json_name_equals(struct span raw, const char *name)
     return i == raw.len && *name == '\0';
 }
 
-bool json_object_find(struct span object, const char *name, struct span *value)
+bool json_object_next(struct span object, size_t *pos, struct span *name, struct span *value)
 {
     const char *end = object.ptr + object.len;
-    const char *p = json_skip_space(object.ptr, end) + 1; /* the brace */
-    bool found = false;
+    const char *p = object.ptr + *pos;
 
-    for (;;) {
-        p = json_skip_space(p, end);
-        if (p < end && *p == ',')
-            p = json_skip_space(p + 1, end);
-        if (p >= end || *p != '"')
-            return found;
-        const char *key = p + 1;
-        p = json_skip_string(key, end);
-        size_t key_len = (size_t)(p - 1 - key);
-        p = json_skip_space(p, end) + 1; /* the colon */
-        p = json_skip_space(p, end);
-        const char *start = p;
-        p = json_skip_value(p, end);
-        if (json_name_equals((struct span){key, key_len}, name)) {
-            *value = (struct span){start, (size_t)(p - start)};
+    if (*pos == 0)
+        p = json_skip_space(p, end) + 1; /* the brace */
+    p = json_skip_space(p, end);
+    if (p < end && *p == ',')
+        p = json_skip_space(p + 1, end);
+    if (p >= end || *p != '"')
+        return false;
+    name->ptr = p;
+    p = json_skip_string(p + 1, end);
+    name->len = (size_t)(p - name->ptr);
+    p = json_skip_space(p, end) + 1; /* the colon */
+    value->ptr = json_skip_space(p, end);
+    p = json_skip_value(value->ptr, end);
+    value->len = (size_t)(p - value->ptr);
+    *pos = (size_t)(p - object.ptr);
+    return true;
+}
+
+bool json_object_find(struct span object, const char *name, struct span *value)
+{
+    struct span raw, member;
+    bool found = false;
+    size_t pos = 0;
+
+    while (json_object_next(object, &pos, &raw, &member)) {
+        if (json_name_equals((struct span){raw.ptr + 1, raw.len - 2}, name)) {
+            *value = member;
             found = true; /* of members with one name the last one counts, as in JSON.parse */
         }
     }
+    return found;
 }
 
 void json_append_string(struct strbuf *out, const char *text, size_t len)

@@ -7,6 +7,7 @@ libstentor_a_SOURCES = \
 	include/stentor/base/compiler.h \
 	include/stentor/base/crypto.h src/base/crypto.c \
 	include/stentor/base/histogram.h src/base/histogram.c \
+	include/stentor/base/idtable.h src/base/idtable.c \
 	include/stentor/base/journal.h src/base/journal.c \
 	include/stentor/base/json.h src/base/json.c \
 	include/stentor/base/log.h src/base/log.c \

@@ -74,3 +74,33 @@ bool utf8_valid(const void *data, size_t len)
 
     return utf8_feed(&state, data, len) && utf8_complete(&state);
 }
+
+/* UTF-16 units of the character that begins with that byte: none begins with a continuation byte,
+ * and characters of four bytes need a pair. */
+static size_t utf8_units(char first)
+{
+    unsigned char c = (unsigned char)first;
+
+    return (c & 0xc0) == 0x80 ? 0 : c >= 0xf0 ? 2 : 1;
+}
+
+size_t utf8_utf16_length(const char *text, size_t len)
+{
+    size_t units = 0;
+
+    for (size_t i = 0; i < len; i++)
+        units += utf8_units(text[i]);
+    return units;
+}
+
+size_t utf8_utf16_bytes(const char *text, size_t len, size_t units)
+{
+    size_t i = 0;
+
+    for (; i < len && (units > 0 || utf8_units(text[i]) == 0); i++) {
+        if (utf8_units(text[i]) > units)
+            return SIZE_MAX;
+        units -= utf8_units(text[i]);
+    }
+    return units == 0 ? i : SIZE_MAX;
+}

@@ -406,6 +406,7 @@ static void socketio_start(struct ws_conn *ws, struct strbuf *answer)
     ws->client = client;
     stats_add(&thread->stats.clients_socketio, 1);
     session_id_text(client->session->id, id);
+    strbuf_append_char(&open, ENGINE_IO_OPEN);
     engine_io_append_open(&open, &(struct engine_io_handshake){
                                      .sid = id,
                                      .ping_interval = (unsigned)thread->config->ping_interval,

@@ -140,3 +140,93 @@ void socket_io_append_head(struct strbuf *out, const struct socket_io_packet *pa
     if (packet->has_ack)
         strbuf_printf(out, "%llu", (unsigned long long)packet->ack);
 }
+
+/* An unsigned number's digits; false for anything else. */
+static bool socket_io_span_number(struct span text, uint64_t *value)
+{
+    size_t pos = 0;
+
+    return socket_io_number(text.ptr, text.len, &pos, value) && pos == text.len;
+}
+
+/* A string without escapes, without its quotes. */
+static bool socket_io_span_string(struct span raw, struct span *text)
+{
+    if (raw.len < 2 || raw.ptr[0] != '"' || memchr(raw.ptr, '\\', raw.len) != NULL)
+        return false;
+    *text = (struct span){raw.ptr + 1, raw.len - 2};
+    return true;
+}
+
+static bool socket_io_is_null(struct span raw)
+{
+    return raw.len == 4 && memcmp(raw.ptr, "null", 4) == 0;
+}
+
+/* Reads the members of the map. JavaScript's undefined has become null. */
+static bool socket_io_read_map(struct span map, struct socket_io_packet *packet, const char **error)
+{
+    struct span raw;
+    uint64_t type;
+
+    *error = "unknown packet type";
+    if (!json_object_find(map, "type", &raw) || !socket_io_span_number(raw, &type) ||
+        type > SOCKET_IO_CONNECT_ERROR)
+        return false;
+    packet->type = (enum socket_io_type)type;
+    *error = "bad namespace";
+    if (!json_object_find(map, "nsp", &raw) || !socket_io_span_string(raw, &packet->namespace))
+        return false;
+    *error = "bad acknowledgement id";
+    if (json_object_find(map, "id", &raw) && !socket_io_is_null(raw)) {
+        packet->has_ack = true;
+        if (!socket_io_span_number(raw, &packet->ack))
+            return false;
+    }
+    *error = "bad payload";
+    if (json_object_find(map, "data", &raw) && !socket_io_is_null(raw))
+        packet->data = raw;
+    return socket_io_check_data(packet);
+}
+
+bool socket_io_parse_msgpack(const void *data, size_t len, struct packjson *decoded,
+                             struct socket_io_packet *packet, const char **error)
+{
+    memset(packet, 0, sizeof(*packet));
+    packet->data = (struct span){"", 0};
+    if (!packjson_decode(decoded, data, len, error))
+        return false;
+    struct span map = {decoded->json.data, decoded->json.len};
+    *error = "a packet is a map";
+    if (map.len == 0 || map.ptr[0] != '{')
+        return false;
+    packet->attachments = (unsigned)decoded->attachment_count;
+    return socket_io_read_map(map, packet, error);
+}
+
+void socket_io_append_msgpack(struct strbuf *out, const struct socket_io_packet *packet,
+                              struct refbuf *const *attachments, size_t attachment_count)
+{
+    struct strbuf text = STRBUF_INIT;
+    enum socket_io_type type = packet->type;
+
+    /* This parser knows no types of their own for packets with binary data. */
+    if (type == SOCKET_IO_BINARY_EVENT)
+        type = SOCKET_IO_EVENT;
+    else if (type == SOCKET_IO_BINARY_ACK)
+        type = SOCKET_IO_ACK;
+    strbuf_printf(&text, "{\"type\":%d,\"nsp\":", (int)type);
+    json_append_string(&text, packet->namespace.ptr, packet->namespace.len);
+    if (packet->has_ack)
+        strbuf_printf(&text, ",\"id\":%llu", (unsigned long long)packet->ack);
+    if (packet->data.len > 0) {
+        strbuf_append_str(&text, ",\"data\":");
+        strbuf_append(&text, packet->data.ptr, packet->data.len);
+    }
+    strbuf_append_char(&text, '}');
+    if (text.failed)
+        out->failed = true;
+    else
+        packjson_encode(out, (struct span){text.data, text.len}, attachments, attachment_count);
+    strbuf_free(&text);
+}

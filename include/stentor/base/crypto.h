@@ -27,7 +27,14 @@ bool crypto_equal(const char *a, size_t a_len, const char *b, size_t b_len) MUST
 /* Appends base64 with padding (RFC 4648 section 4). */
 void crypto_base64(struct strbuf *out, const void *data, size_t len);
 
+/* Appends what the base64 stands for; padding may be missing. False when it is not base64. */
+bool crypto_base64_decode(struct strbuf *out, const char *text, size_t len) MUST_CHECK;
+
 /* Writes base64url without padding (RFC 4648 section 5) and a NUL: ceil(len * 4 / 3) + 1 bytes. */
 void crypto_base64url(char *out, const uint8_t *data, size_t len);
+
+/* Reads `len` bytes back from such text; false when it does not stand for exactly so many. */
+bool crypto_base64url_decode(uint8_t *out, size_t len, const char *text,
+                             size_t text_len) MUST_CHECK;
 
 #endif

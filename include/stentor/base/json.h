@@ -36,6 +36,9 @@ struct span json_trim(struct span text);
 /* Walks over the elements of an array: the first call with `*pos` = 0. False at its end. */
 bool json_array_next(struct span array, size_t *pos, struct span *element);
 
+/* Walks over the members of an object in the same way; `name` is raw text, quotes included. */
+bool json_object_next(struct span object, size_t *pos, struct span *name, struct span *value);
+
 /* The value of the last member `name` (plain ASCII) of the object `object`; false without one. */
 bool json_object_find(struct span object, const char *name, struct span *value);
 

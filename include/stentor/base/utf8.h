@@ -30,4 +30,11 @@ static inline bool utf8_complete(const struct utf8_state *state)
 
 bool utf8_valid(const void *data, size_t len) MUST_CHECK;
 
+/* How long is valid text in UTF-16, the way in which JavaScript counts characters? */
+size_t utf8_utf16_length(const char *text, size_t len);
+
+/* The bytes that the first `units` UTF-16 units of valid text take; SIZE_MAX when it has fewer, or
+ * when a character would be cut. */
+size_t utf8_utf16_bytes(const char *text, size_t len, size_t units);
+
 #endif
