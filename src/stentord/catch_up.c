@@ -160,6 +160,14 @@ static struct message *catch_up_next(struct delivery *delivery, const struct ses
     return message;
 }
 
+/* May both messages be in one response? Binary payloads of Engine.IO 3 are of another type. */
+static bool catch_up_fits(enum dialect dialect, const struct message *first,
+                          const struct message *message)
+{
+    return dialect != DIALECT_POLLING3_BINARY ||
+           (first->attachment_count > 0) == (message->attachment_count > 0);
+}
+
 /* Fills the batch; `*all` when nothing is due beyond it. Returns the number, or -1 without
  * memory. */
 static int catch_up_gather(struct delivery *delivery, const struct session *session, bool *all)
@@ -180,6 +188,8 @@ static int catch_up_gather(struct delivery *delivery, const struct session *sess
         }
         if (!wanted)
             continue;
+        if (count > 0 && !catch_up_fits(dialect, delivery->batch[0], message))
+            break;
         struct refbuf *encoding = message_encoding(message, dialect, &delivery->encoder);
         if (encoding == NULL)
             return -1;
@@ -222,18 +232,40 @@ static bool catch_up_write(struct delivery *delivery, struct session *session, i
     return true;
 }
 
+/* Sends the batch as the answer to a poll: nothing more can follow until the next one. */
+static void catch_up_answer(struct delivery *delivery, struct session *session, int count, bool all)
+{
+    uint64_t last = all ? journal_head(&delivery->journal) : delivery->batch[count - 1]->seq;
+    ssize_t written = session->ops->answer(session, delivery->iov, count);
+    struct cursor *cursor = session_cursor(session);
+
+    if (written < 0)
+        return;
+    cursor->seq = catch_up_max(cursor->seq, last);
+    catch_up_count(delivery, count, written);
+}
+
+/* Can something be written now? */
+static bool catch_up_writable(const struct session *session)
+{
+    return session->conn != NULL && !conn_pending(session->conn);
+}
+
 enum catch_up_result catch_up_session(struct delivery *delivery, struct session *session)
 {
     for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
         bool all;
 
-        if (conn_pending(session->conn))
-            return CATCH_UP_BLOCKED;
-        if (!catch_up_tell_gaps(session) || conn_pending(session->conn))
+        if (!catch_up_writable(session) || !catch_up_tell_gaps(session) ||
+            !catch_up_writable(session))
             return CATCH_UP_BLOCKED;
         int count = catch_up_gather(delivery, session, &all);
         if (count < 0) {
             conn_close(session->conn, CLOSE_NO_MEMORY);
+            return CATCH_UP_BLOCKED;
+        }
+        if (count > 0 && session_cursor(session)->answer != 0) {
+            catch_up_answer(delivery, session, count, all);
             return CATCH_UP_BLOCKED;
         }
         if (count > 0 && !catch_up_write(delivery, session, count))
@@ -261,39 +293,54 @@ static bool catch_up_due_is(struct delivery *delivery, const struct session *ses
 }
 #endif
 
-/* The socket did not take all: the rest waits, or the connection is dead. */
-static void catch_up_cut(struct delivery *delivery, struct cursor *cursor,
-                         const struct message *message, struct refbuf *encoding, ssize_t sent)
+/* The socket did not take all: the rest waits. False when the connection is dead. */
+static bool catch_up_cut(struct delivery *delivery, struct cursor *cursor,
+                         const struct message *message, struct refbuf *bytes, ssize_t sent)
 {
     struct conn *conn = cursor->session->conn;
     ssize_t written = conn_write_result(conn, sent);
 
     if (written < 0)
-        return;
+        return false;
     cursor->seq = message->seq;
     catch_up_count(delivery, 1, written);
-    conn_hold(conn, encoding, (size_t)written);
+    conn_hold(conn, bytes, (size_t)written);
+    return true;
+}
+
+/* What is sent to a session that is due that one message: it may be a whole response. */
+static struct refbuf *catch_up_bytes(struct delivery *delivery, const struct cursor *cursor,
+                                     struct message *message)
+{
+    enum dialect dialect = (enum dialect)cursor->dialect;
+
+    return cursor->answer != 0
+               ? message_response(message, dialect, cursor->answer, &delivery->encoder)
+               : message_encoding(message, dialect, &delivery->encoder);
 }
 
 void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *message,
                      uint64_t head)
 {
     struct cursor *cursor = &delivery->cursors.cursors[slot];
-    struct refbuf *encoding =
-        message_encoding(message, (enum dialect)cursor->dialect, &delivery->encoder);
+    struct session *session = cursor->session;
+    bool answer = cursor->answer != 0;
+    struct refbuf *bytes = catch_up_bytes(delivery, cursor, message);
     ssize_t sent;
 
-    if (UNLIKELY(encoding == NULL)) {
-        conn_close(cursor->session->conn, CLOSE_NO_MEMORY);
+    if (UNLIKELY(bytes == NULL)) {
+        conn_close(session->conn, CLOSE_NO_MEMORY);
         return;
     }
-    assert(!conn_pending(cursor->session->conn));
-    assert(catch_up_due_is(delivery, cursor->session, message));
-    sent = conn_send_fd(cursor->fd, encoding->data, encoding->len);
-    if (UNLIKELY(sent != (ssize_t)encoding->len)) {
-        catch_up_cut(delivery, cursor, message, encoding, sent);
+    assert(!conn_pending(session->conn));
+    assert(catch_up_due_is(delivery, session, message));
+    sent = conn_send_fd(cursor->fd, bytes->data, bytes->len);
+    if (LIKELY(sent == (ssize_t)bytes->len)) {
+        cursor->seq = head;
+        catch_up_count(delivery, 1, sent);
+    } else if (!catch_up_cut(delivery, cursor, message, bytes, sent)) {
         return;
     }
-    cursor->seq = head;
-    catch_up_count(delivery, 1, sent);
+    if (answer)
+        session->ops->answered(session);
 }

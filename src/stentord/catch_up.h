@@ -12,7 +12,7 @@
 
 enum catch_up_result {
     CATCH_UP_CURRENT, /* it has everything */
-    CATCH_UP_BLOCKED, /* its socket is full; or the session is gone */
+    CATCH_UP_BLOCKED, /* its socket is full; or it was answered; or the session is gone */
     CATCH_UP_MORE,    /* it took enough for one turn */
 };
 

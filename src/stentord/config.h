@@ -46,6 +46,8 @@ struct config {
     size_t listener_count;
     char **publish_keys;
     size_t publish_key_count;
+    char **cors_origins;
+    size_t cors_origin_count;
     char **namespaces;
     size_t namespace_count;
     struct config_room_rule *room_rules;

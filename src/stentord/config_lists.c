@@ -4,10 +4,12 @@
 #include <sys/un.h>
 
 #include "config_priv.h"
+#include "cors.h"
 
 bool config_lists_known(const char *name)
 {
-    static const char *const names[] = {"listeners", "publish_keys", "namespaces", "rooms"};
+    static const char *const names[] = {"listeners", "publish_keys", "cors_origins", "namespaces",
+                                        "rooms"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
@@ -154,6 +156,41 @@ static void config_read_rooms(struct config_reader *reader, const config_setting
     }
 }
 
+/* An origin is what browsers put into the header: a scheme and a host, without a path. */
+static bool config_origin_valid(const char *origin)
+{
+    const char *host = strstr(origin, "://");
+
+    return strcmp(origin, "*") == 0 || strcmp(origin, "null") == 0 ||
+           (host != NULL && host != origin && host[3] != '\0' &&
+            strpbrk(host + 3, "/?# \r\n") == NULL);
+}
+
+static void config_read_origins(struct config_reader *reader, const config_setting_t *root)
+{
+    const config_setting_t *list = config_setting_get_member(root, "cors_origins");
+    struct config *config = reader->config;
+
+    config_read_strings(reader, root, "cors_origins", &config->cors_origins,
+                        &config->cors_origin_count);
+    if (config->cors_origin_count > CORS_MAX_ORIGINS)
+        config_mistake(reader, list, "cors_origins", "at most %d origins can be named",
+                       CORS_MAX_ORIGINS);
+    for (size_t i = 0; i < config->cors_origin_count; i++) {
+        const char *origin = config->cors_origins[i];
+
+        if (!config_origin_valid(origin))
+            config_mistake(reader, list, "cors_origins",
+                           "\"%s\": an origin is like https://www.example.org, without a path",
+                           origin);
+        if (strcmp(origin, "*") == 0 && config->cors_origin_count > 1)
+            config_mistake(reader, list, "cors_origins", "\"*\" stands alone: it is every origin");
+        if (strcmp(origin, "*") == 0 && config->cors_credentials)
+            config_mistake(reader, list, "cors_origins",
+                           "browsers ignore \"*\" with cors_credentials; name the origins");
+    }
+}
+
 static void config_read_namespaces(struct config_reader *reader, const config_setting_t *root)
 {
     struct config *config = reader->config;
@@ -179,6 +216,7 @@ void config_lists_read(struct config_reader *reader, const config_setting_t *roo
     config_read_listeners(reader, root);
     config_read_strings(reader, root, "publish_keys", &reader->config->publish_keys,
                         &reader->config->publish_key_count);
+    config_read_origins(reader, root);
     config_read_namespaces(reader, root);
     config_read_rooms(reader, root);
 }
@@ -199,5 +237,6 @@ void config_lists_free(struct config *config)
         free(config->room_rules[i].pattern);
     free(config->room_rules);
     config_free_strings(config->publish_keys, config->publish_key_count);
+    config_free_strings(config->cors_origins, config->cors_origin_count);
     config_free_strings(config->namespaces, config->namespace_count);
 }

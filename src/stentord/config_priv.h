@@ -27,7 +27,7 @@ void *config_calloc(size_t count, size_t size);
 /* Is it the name of a list option? */
 bool config_lists_known(const char *name);
 
-/* Reads listeners, publish_keys, namespaces and rooms, with their defaults. */
+/* Reads listeners, publish_keys, cors_origins, namespaces and rooms, with their defaults. */
 void config_lists_read(struct config_reader *reader, const config_setting_t *root);
 void config_lists_free(struct config *config);
 

@@ -68,9 +68,36 @@ struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer,
     conn->peer = *peer;
     conn->admin = admin;
     conn->protocol = protocol;
+    conn->deadline_ms = UINT64_MAX;
     TAILQ_INSERT_TAIL(&thread->conns, conn, link);
     conn_update_events(conn);
     return conn;
+}
+
+void conn_detach(struct conn *conn)
+{
+    struct io_thread *thread = conn->thread;
+
+    OWNER_ASSERT(&thread->stage.owner);
+    ENSURE(conn->phase == CONN_OPEN && conn->out == NULL);
+    if (conn->events != 0)
+        event_del(&conn->event);
+    conn->events = 0;
+    wheel_cancel(&thread->wheel, &conn->timer);
+    TAILQ_REMOVE(&thread->conns, conn, link);
+    stats_sub(&thread->stats.connections, 1);
+}
+
+void conn_attach(struct conn *conn, struct io_thread *thread)
+{
+    OWNER_ASSERT(&thread->stage.owner);
+    conn->thread = thread;
+    TAILQ_INSERT_TAIL(&thread->conns, conn, link);
+    stats_add(&thread->stats.connections, 1);
+    stats_add(&thread->stats.conns_moved, 1);
+    if (conn->deadline_ms != UINT64_MAX)
+        wheel_set(&thread->wheel, &conn->timer, conn->deadline_ms);
+    conn_update_events(conn);
 }
 
 static void conn_log_close(const struct conn *conn, enum close_reason reason)
@@ -289,13 +316,28 @@ static void conn_on_event(evutil_socket_t fd, short events, void *arg)
 
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)
 {
-    if (conn->phase != CONN_DEAD)
+    if (conn->phase == CONN_DEAD)
+        return;
+    conn->deadline_ms = deadline_ms;
+    if (!wheel_is_set(&conn->timer) ||
+        conn->timer.tick * WHEEL_TICK_MS >= deadline_ms + WHEEL_TICK_MS)
         wheel_set(&conn->thread->wheel, &conn->timer, deadline_ms);
 }
 
 void conn_clear_deadline(struct conn *conn)
 {
-    wheel_cancel(&conn->thread->wheel, &conn->timer);
+    conn->deadline_ms = UINT64_MAX;
+}
+
+static void conn_expire(struct conn *conn)
+{
+    conn->deadline_ms = UINT64_MAX;
+    if (conn->phase == CONN_OPEN)
+        conn->protocol->on_deadline(conn);
+    else if (close_reason_is_error(conn->finish_reason))
+        conn_close(conn, conn->finish_reason); /* why it began to end says more */
+    else
+        conn_close(conn, CLOSE_LINGER_TIMEOUT);
 }
 
 void conn_on_timer(struct wheel_timer *timer, void *thread)
@@ -304,10 +346,10 @@ void conn_on_timer(struct wheel_timer *timer, void *thread)
 
     (void)thread;
     OBJ_CHECK(conn, CONN_MAGIC);
-    if (conn->phase == CONN_OPEN)
-        conn->protocol->on_deadline(conn);
-    else if (close_reason_is_error(conn->finish_reason))
-        conn_close(conn, conn->finish_reason); /* why it began to end says more */
+    if (conn->deadline_ms == UINT64_MAX)
+        return;
+    if (conn->deadline_ms > clock_ms())
+        wheel_set(&conn->thread->wheel, &conn->timer, conn->deadline_ms);
     else
-        conn_close(conn, CLOSE_LINGER_TIMEOUT);
+        conn_expire(conn);
 }

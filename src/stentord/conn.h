@@ -1,8 +1,8 @@
 /*
  * conn.h - one TCP (or unix) connection: its socket, its event, its timer, what waits to be sent.
  *
- * Owned by one I/O thread. What the bytes mean is up to the connection's protocol, a table of
- * functions: HTTP at first, WebSocket after an upgrade.
+ * Owned by one I/O thread at a time: it may be handed over to another. What the bytes mean is up to
+ * the connection's protocol, a table of functions: HTTP at first, WebSocket after an upgrade.
  *
  * Lifetime of a connection:
  *   open       from conn_new; the protocol's functions are called
@@ -69,8 +69,9 @@ struct conn {
     bool eof;
     short events; /* that are being waited for */
     struct peer peer;
-    struct wheel_timer timer;
-    TAILQ_ENTRY(conn) link; /* in the thread's list of connections, or of the dead */
+    uint64_t deadline_ms;     /* UINT64_MAX: none */
+    struct wheel_timer timer; /* is set for the deadline, or before it */
+    TAILQ_ENTRY(conn) link;   /* in the thread's list of connections, or of the dead */
     struct event event;
 };
 
@@ -81,6 +82,11 @@ TAILQ_HEAD(conn_list, conn);
 /* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
 struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
                       const struct conn_protocol *protocol) MUST_CHECK;
+
+/* Takes an open connection with which nothing is pending off its thread; another one takes it over.
+ * Between the two nobody touches it. */
+void conn_detach(struct conn *conn);
+void conn_attach(struct conn *conn, struct io_thread *thread);
 
 /* Reads what is there already. */
 void conn_read_now(struct conn *conn);
@@ -131,7 +137,8 @@ void conn_send_buf(struct conn *conn, struct refbuf *buf);
 /* Stops or resumes reading; a peer that sends more is held back by TCP. */
 void conn_stop_reading(struct conn *conn, bool stop);
 
-/* The one deadline of the connection, in milliseconds of the monotonic clock. */
+/* The one deadline of the connection, in milliseconds of the monotonic clock. To move it further
+ * away costs nothing: the timer finds out when it goes off. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 void conn_clear_deadline(struct conn *conn);
 

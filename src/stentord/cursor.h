@@ -18,7 +18,7 @@
 struct session;
 
 /* Who looks after a session (delivery.h). */
-enum session_lag { SESSION_CURRENT, SESSION_OWED, SESSION_BLOCKED, SESSION_GONE };
+enum session_lag { SESSION_CURRENT, SESSION_OWED, SESSION_BLOCKED, SESSION_AWAY, SESSION_GONE };
 
 #define CURSOR_NONE UINT32_MAX
 
@@ -29,6 +29,7 @@ struct cursor {
     uint8_t lag;     /* enum session_lag */
     uint8_t dialect; /* enum dialect */
     bool moved;      /* OWED because it was moved past a running fan-out */
+    uint8_t answer;  /* a poll waits, to be answered in this way (poll_response.h); 0: a stream */
 };
 
 struct cursor_table {

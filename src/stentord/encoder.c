@@ -1,13 +1,7 @@
 #include "encoder.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "stentor/base/crypto.h"
-#include "stentor/wire/engine_io.h"
-#include "stentor/wire/native.h"
-#include "stentor/wire/socket_io.h"
+#include "encoder_priv.h"
+#include "poll_response.h"
 #include "stentor/wire/websocket.h"
 
 /* zlib's own default: a message is compressed once, however many clients there are. */
@@ -45,163 +39,203 @@ static void encoder_append_frame(struct encoder *encoder, struct strbuf *out, en
     strbuf_free(&packed);
 }
 
-/* The `room` member of a native message: null, a string, or an array of them. */
-static void encoder_append_rooms(struct strbuf *out, const struct message *message)
+static const char *encoder_namespace(const struct encoder *encoder, const struct message *message)
 {
-    if (message->room_count == 0) {
-        strbuf_append_str(out, "null");
-        return;
+    return encoder->config->namespaces[message->namespace];
+}
+
+/* Engine.IO 3 clients know no recovery. */
+static bool encoder_wants_offset(const struct encoder *encoder)
+{
+    return encoder->config->recovery_time > 0;
+}
+
+static void encoder_native(struct encoder *encoder, const struct message *message, bool msgpack,
+                           bool deflate, struct strbuf *out)
+{
+    struct strbuf content = STRBUF_INIT;
+
+    if (msgpack)
+        encoder_native_msgpack(message, &content);
+    else
+        encoder_native_json(message, &content);
+    encoder_append_frame(encoder, out, msgpack ? WS_BINARY : WS_TEXT, deflate, content.data,
+                         content.len);
+    out->failed |= content.failed;
+    strbuf_free(&content);
+}
+
+/* A text frame with the packet, and a binary frame for each attachment; in Engine.IO 3 that begins
+ * with the packet's type as a number. */
+static void encoder_socketio(struct encoder *encoder, const struct message *message, bool eio3,
+                             bool deflate, struct strbuf *out)
+{
+    struct strbuf content = STRBUF_INIT;
+
+    strbuf_append_char(&content, ENGINE_IO_MESSAGE);
+    encoder_socketio_text(message, encoder_namespace(encoder, message),
+                          !eio3 && encoder_wants_offset(encoder), &content);
+    encoder_append_frame(encoder, out, WS_TEXT, deflate, content.data, content.len);
+    for (size_t i = 0; i < message->attachment_count; i++) {
+        const struct refbuf *attachment = message->attachments[i];
+
+        strbuf_clear(&content);
+        if (eio3)
+            strbuf_append_char(&content, ENGINE_IO_MESSAGE - '0');
+        strbuf_append(&content, attachment->data, attachment->len);
+        encoder_append_frame(encoder, out, WS_BINARY, deflate, content.data, content.len);
+        out->failed |= content.failed;
     }
-    if (message->room_count > 1)
-        strbuf_append_char(out, '[');
-    for (size_t i = 0; i < message->room_count; i++) {
-        if (i > 0)
-            strbuf_append_char(out, ',');
-        json_append_string(out, message->rooms[i].ptr, message->rooms[i].len);
+    out->failed |= content.failed;
+    strbuf_free(&content);
+}
+
+static void encoder_socketio_packed(struct encoder *encoder, const struct message *message,
+                                    bool deflate, struct strbuf *out)
+{
+    struct strbuf content = STRBUF_INIT;
+
+    encoder_socketio_msgpack(message, encoder_namespace(encoder, message),
+                             encoder_wants_offset(encoder), &content);
+    encoder_append_frame(encoder, out, WS_BINARY, deflate, content.data, content.len);
+    out->failed |= content.failed;
+    strbuf_free(&content);
+}
+
+enum engine_io_payload encoder_payload(enum dialect dialect)
+{
+    switch (dialect) {
+    case DIALECT_POLLING3:
+        return ENGINE_IO_PAYLOAD_3;
+    case DIALECT_POLLING3_BINARY:
+        return ENGINE_IO_PAYLOAD_3_BINARY;
+    default:
+        return ENGINE_IO_PAYLOAD_4;
     }
-    if (message->room_count > 1)
-        strbuf_append_char(out, ']');
 }
 
-/* Is it Socket.IO's stand-in for an attachment? Returns the attachment, or NULL. */
-static const struct refbuf *encoder_attachment(const struct message *message, const json_t *value)
+/* Texts begin with the digits of their length there; what is not text, with a byte 0 or 1. */
+bool encoder_payload_is_binary(enum dialect dialect, const void *payload, size_t len)
 {
-    double num = json_number_value(json_object_get(value, "num"));
-
-    if (!json_is_true(json_object_get(value, "_placeholder")) || num < 0 ||
-        num >= (double)message->attachment_count)
-        return NULL;
-    return message->attachments[(size_t)num];
+    return dialect == DIALECT_POLLING3_BINARY && len > 0 && *(const unsigned char *)payload <= 1;
 }
 
-static json_t *encoder_base64(const struct refbuf *attachment)
+static void encoder_polling(struct encoder *encoder, const struct message *message,
+                            enum dialect dialect, struct strbuf *out)
 {
-    struct strbuf text = STRBUF_INIT;
-    json_t *object;
+    enum engine_io_payload form = encoder_payload(dialect);
+    bool offset = form == ENGINE_IO_PAYLOAD_4 && encoder_wants_offset(encoder);
+    struct strbuf content = STRBUF_INIT;
 
-    crypto_base64(&text, attachment->data, attachment->len);
-    object = json_pack("{s:s%}", "base64", text.data != NULL ? text.data : "", text.len);
-    strbuf_free(&text);
-    return object;
-}
+    if (form == ENGINE_IO_PAYLOAD_3_BINARY && message->attachment_count == 0)
+        form = ENGINE_IO_PAYLOAD_3; /* without binary data in it a payload is text */
+    encoder_socketio_text(message, encoder_namespace(encoder, message), offset, &content);
+    engine_io_append_packet(out, form,
+                            &(struct engine_io_packet){
+                                .type = ENGINE_IO_MESSAGE,
+                                .data = {content.data, content.len},
+                            });
+    for (size_t i = 0; i < message->attachment_count; i++) {
+        const struct refbuf *attachment = message->attachments[i];
 
-/* The value with all placeholders replaced by {"base64": "..."}; takes the reference. */
-static json_t *encoder_inline(const struct message *message, json_t *value)
-{
-    const struct refbuf *attachment = encoder_attachment(message, value);
-    const char *key;
-    json_t *child;
-    size_t i;
-
-    if (attachment != NULL) {
-        json_decref(value);
-        return encoder_base64(attachment);
+        engine_io_append_packet(out, form,
+                                &(struct engine_io_packet){
+                                    .type = ENGINE_IO_MESSAGE,
+                                    .binary = true,
+                                    .data = {(const char *)attachment->data, attachment->len},
+                                });
     }
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, child)
-            json_array_set_new(value, i, encoder_inline(message, json_incref(child)));
-    } else if (json_is_object(value)) {
-        json_object_foreach(value, key, child)
-            json_object_set_new(value, key, encoder_inline(message, json_incref(child)));
+    out->failed |= content.failed;
+    strbuf_free(&content);
+}
+
+static void encoder_polling_packed(struct encoder *encoder, const struct message *message,
+                                   struct strbuf *out)
+{
+    struct strbuf content = STRBUF_INIT;
+
+    encoder_socketio_msgpack(message, encoder_namespace(encoder, message),
+                             encoder_wants_offset(encoder), &content);
+    engine_io_append_packet(out, ENGINE_IO_PAYLOAD_4,
+                            &(struct engine_io_packet){
+                                .type = ENGINE_IO_MESSAGE,
+                                .binary = true,
+                                .data = {content.data, content.len},
+                            });
+    out->failed |= content.failed;
+    strbuf_free(&content);
+}
+
+static void encoder_render(struct encoder *encoder, const struct message *message,
+                           enum dialect dialect, struct strbuf *out)
+{
+    switch (dialect) {
+    case DIALECT_NATIVE:
+    case DIALECT_NATIVE_DEFLATE:
+        encoder_native(encoder, message, false, dialect == DIALECT_NATIVE_DEFLATE, out);
+        break;
+    case DIALECT_NATIVE_MSGPACK:
+    case DIALECT_NATIVE_MSGPACK_DEFLATE:
+        encoder_native(encoder, message, true, dialect == DIALECT_NATIVE_MSGPACK_DEFLATE, out);
+        break;
+    case DIALECT_SOCKETIO:
+    case DIALECT_SOCKETIO_DEFLATE:
+        encoder_socketio(encoder, message, false, dialect == DIALECT_SOCKETIO_DEFLATE, out);
+        break;
+    case DIALECT_SOCKETIO3:
+    case DIALECT_SOCKETIO3_DEFLATE:
+        encoder_socketio(encoder, message, true, dialect == DIALECT_SOCKETIO3_DEFLATE, out);
+        break;
+    case DIALECT_SOCKETIO_MSGPACK:
+    case DIALECT_SOCKETIO_MSGPACK_DEFLATE:
+        encoder_socketio_packed(encoder, message, dialect == DIALECT_SOCKETIO_MSGPACK_DEFLATE, out);
+        break;
+    case DIALECT_POLLING:
+    case DIALECT_POLLING3:
+    case DIALECT_POLLING3_BINARY:
+        encoder_polling(encoder, message, dialect, out);
+        break;
+    case DIALECT_POLLING_MSGPACK:
+        encoder_polling_packed(encoder, message, out);
+        break;
+    case DIALECT_SSE:
+        encoder_native_sse(message, out);
+        break;
+    case DIALECT_COUNT:
+        break;
     }
-    return value;
 }
 
-/* The arguments for readers without attachments; free() the result. NULL when memory is out. */
-static char *encoder_inline_args(const struct message *message)
+/* What was put together, as bytes to be shared; NULL without memory. */
+static struct refbuf *encoder_finish(struct strbuf *out)
 {
-    struct strbuf text = STRBUF_INIT;
-    char *dump = NULL;
+    struct refbuf *bytes = out->failed ? NULL : refbuf_copy(out->data, out->len);
 
-    strbuf_append_char(&text, '[');
-    strbuf_append(&text, message->args.ptr, message->args.len);
-    strbuf_append_char(&text, ']');
-    json_t *args = text.failed ? NULL : json_loadb(text.data, text.len, JSON_ALLOW_NUL, NULL);
-    if (args == NULL && !text.failed) /* an integer of more than 64 bits */
-        args = json_loadb(text.data, text.len, json_load_flags(), NULL);
-    strbuf_free(&text);
-    if (args == NULL)
-        return NULL;
-    args = encoder_inline(message, args);
-    dump = json_dumps(args, JSON_COMPACT);
-    json_decref(args);
-    return dump;
-}
-
-static void encoder_native(struct encoder *encoder, const struct message *message, bool deflate,
-                           struct strbuf *out)
-{
-    struct strbuf room = STRBUF_INIT, text = STRBUF_INIT;
-    struct span args = message->args;
-    char *inlined = NULL;
-
-    if (message->attachment_count > 0) {
-        inlined = encoder_inline_args(message);
-        if (inlined == NULL) {
-            out->failed = true;
-            return;
-        }
-        args = (struct span){inlined + 1, strlen(inlined) - 2}; /* without the brackets */
-    }
-    encoder_append_rooms(&room, message);
-    native_append_message(&text, message->seq, (struct span){room.data, room.len},
-                          message->event.ptr, message->event.len, args, message->arg_count);
-    encoder_append_frame(encoder, out, WS_TEXT, deflate, text.data, text.len);
-    out->failed |= text.failed || room.failed;
-    strbuf_free(&room);
-    strbuf_free(&text);
-    free(inlined);
-}
-
-static void encoder_socketio(struct encoder *encoder, const struct message *message, bool deflate,
-                             struct strbuf *out)
-{
-    const char *namespace = encoder->config->namespaces[message->namespace];
-    struct strbuf text = STRBUF_INIT;
-    struct socket_io_packet packet = {
-        .type = message->attachment_count > 0 ? SOCKET_IO_BINARY_EVENT : SOCKET_IO_EVENT,
-        .attachments = (unsigned)message->attachment_count,
-        .namespace = {namespace, strlen(namespace)},
-    };
-
-    strbuf_append_char(&text, ENGINE_IO_MESSAGE);
-    socket_io_append_head(&text, &packet);
-    strbuf_append_char(&text, '[');
-    json_append_string(&text, message->event.ptr, message->event.len);
-    if (message->arg_count > 0)
-        strbuf_append_char(&text, ',');
-    strbuf_append(&text, message->args.ptr, message->args.len);
-    strbuf_append_char(&text, ']');
-    encoder_append_frame(encoder, out, WS_TEXT, deflate, text.data, text.len);
-    for (size_t i = 0; i < message->attachment_count; i++)
-        encoder_append_frame(encoder, out, WS_BINARY, deflate, message->attachments[i]->data,
-                             message->attachments[i]->len);
-    out->failed |= text.failed;
-    strbuf_free(&text);
+    strbuf_free(out);
+    return bytes;
 }
 
 struct refbuf *encoder_build(struct encoder *encoder, const struct message *message,
                              enum dialect dialect)
 {
     struct strbuf out = STRBUF_INIT;
-    struct refbuf *encoding = NULL;
 
-    switch (dialect) {
-    case DIALECT_NATIVE:
-    case DIALECT_NATIVE_DEFLATE:
-        encoder_native(encoder, message, dialect == DIALECT_NATIVE_DEFLATE, &out);
-        break;
-    case DIALECT_SOCKETIO:
-    case DIALECT_SOCKETIO_DEFLATE:
-        encoder_socketio(encoder, message, dialect == DIALECT_SOCKETIO_DEFLATE, &out);
-        break;
-    case DIALECT_COUNT:
-        break;
-    }
+    encoder_render(encoder, message, dialect, &out);
     if (!out.failed)
-        encoding = refbuf_copy(out.data, out.len);
-    strbuf_free(&out);
-    if (encoding != NULL)
         stats_add(&encoder->stats->encodings[dialect], 1);
-    return encoding;
+    return encoder_finish(&out);
+}
+
+struct refbuf *encoder_build_response(struct encoder *encoder, enum dialect dialect, uint8_t answer,
+                                      const struct refbuf *payload)
+{
+    size_t skip = engine_io_payload_skip(encoder_payload(dialect));
+    struct strbuf out = STRBUF_INIT;
+
+    poll_response_append_head(&out, encoder->config, answer,
+                              encoder_payload_is_binary(dialect, payload->data, payload->len),
+                              payload->len - skip);
+    strbuf_append(&out, payload->data + skip, payload->len - skip);
+    stats_add(&encoder->stats->responses, 1);
+    return encoder_finish(&out);
 }

@@ -1,8 +1,10 @@
 /*
- * encoder.h - turns a message into the bytes of a dialect: whole WebSocket frames.
+ * encoder.h - turns a message into the bytes of a dialect: whole WebSocket frames, events of a
+ * stream, packets of a payload.
  *
  * An encoder belongs to one thread; it holds what compression needs, made when first needed.
- * The only module that knows how each dialect renders a message.
+ * What a message says in each protocol stands in encoder_native.c and encoder_socketio.c; how that
+ * is framed, in encoder.c.
  */
 #ifndef STENTORD_ENCODER_H
 #define STENTORD_ENCODER_H
@@ -11,6 +13,7 @@
 #include "message.h"
 #include "stats.h"
 #include "stentor/wire/deflate.h"
+#include "stentor/wire/engine_io.h"
 
 struct encoder {
     const struct config *config;
@@ -21,8 +24,19 @@ struct encoder {
 void encoder_init(struct encoder *encoder, const struct config *config, struct stats *stats);
 void encoder_destroy(struct encoder *encoder);
 
-/* A new buffer with one reference, or NULL when memory is out; it is the caller's to store. */
+/* A new buffer with one reference, or NULL when memory is out; it is the caller's to store. Of a
+ * polling dialect: the packets, as engine_io_append_packet writes them. */
 struct refbuf *encoder_build(struct encoder *encoder, const struct message *message,
                              enum dialect dialect) MUST_CHECK;
+
+/* The same for the response that has `payload`, built for that polling dialect, as its body. */
+struct refbuf *encoder_build_response(struct encoder *encoder, enum dialect dialect, uint8_t answer,
+                                      const struct refbuf *payload) MUST_CHECK;
+
+/* How packets of a polling dialect are put together. */
+enum engine_io_payload encoder_payload(enum dialect dialect);
+
+/* Is that payload of Engine.IO 3 one that is not text? */
+bool encoder_payload_is_binary(enum dialect dialect, const void *payload, size_t len);
 
 #endif

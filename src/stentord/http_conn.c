@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "io_thread.h"
-#include "publish.h"
 #include "router.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
@@ -50,10 +49,10 @@ static bool http_begin_message(struct http_conn *http)
         .body = (size_t)config->max_header_size, /* endpoints that want a body raise it */
     };
 
-    http->msg = malloc(sizeof(*http->msg));
+    http->msg = io_thread_take_message(http->conn->thread);
     if (http->msg == NULL)
         return false;
-    http_message_init(http->msg, HTTP_KIND_REQUEST, &limits);
+    http_message_reuse(http->msg, HTTP_KIND_REQUEST, &limits);
     http->answered = false;
     http->body_done = false;
     http->keep_alive = false;
@@ -67,8 +66,7 @@ static void http_end_message(struct http_conn *http)
 {
     if (http->msg == NULL)
         return;
-    http_message_free(http->msg);
-    free(http->msg);
+    io_thread_give_message(http->conn->thread, http->msg);
     http->msg = NULL;
 }
 
@@ -191,22 +189,19 @@ static void http_on_failure(struct http_conn *http)
     http->conn->finish_reason = CLOSE_HTTP_ERROR;
 }
 
-/* The head is complete: decides who answers, and whether the body may come. */
-static void http_on_head(struct http_conn *http)
+/* The endpoint has its say before the body comes. */
+static void http_enter(struct http_conn *http)
 {
     struct http_message *msg = http->msg;
     struct span expect;
 
-    http->keep_alive = http_keep_alive(msg) && !http->conn->thread->stopping;
-    http_set_timeout(http, http_config(http)->body_timeout);
-    if (!router_find(http))
-        return;
     if (http->endpoint->on_head != NULL && !http->endpoint->on_head(http))
         return;
     http_refuse_upgrade(msg);
     if (http_content_length(msg) > msg->limits.body) {
         http_conn_error(http, 413, NULL, "too_large",
-                        "the body is larger than this server allows (max_publish_size)");
+                        "the body is larger than this server allows (max_publish_size, "
+                        "max_message_size)");
         return;
     }
     if (!http_header(msg, "expect", &expect))
@@ -220,6 +215,21 @@ static void http_on_head(struct http_conn *http)
                         "the only expectation understood is 100-continue");
 }
 
+/* The head is complete: decides who answers, and on which thread. */
+static void http_on_head(struct http_conn *http)
+{
+    struct io_thread *home;
+
+    http->keep_alive = http_keep_alive(http->msg) && !http->conn->thread->stopping;
+    http_set_timeout(http, http_config(http)->body_timeout);
+    if (!router_find(http))
+        return;
+    home = http->endpoint->home != NULL ? http->endpoint->home(http) : NULL;
+    http->entering = true;
+    if (home != NULL && home != http->conn->thread)
+        http->destination = home;
+}
+
 static void http_on_message(struct http_conn *http)
 {
     http->served = true;
@@ -227,11 +237,9 @@ static void http_on_message(struct http_conn *http)
     stats_add(&http->conn->thread->stats.http_requests, 1);
     if (!http->answered)
         http->endpoint->on_request(http);
-    if (http->pending == NULL) {
-        http_end_message(http);
-        if (conn_is_open(http->conn))
-            http_set_timeout(http, http_config(http)->idle_timeout);
-    }
+    http_end_message(http);
+    if (http->waiter == NULL && conn_is_open(http->conn))
+        http_set_timeout(http, http_config(http)->idle_timeout);
 }
 
 /* Feeds the parser up to its next stop; returns how much it took. */
@@ -259,20 +267,44 @@ static size_t http_feed(struct http_conn *http, const uint8_t *data, size_t len)
     return used;
 }
 
-/* Does the parser stand behind the head, from where it moves on even without more bytes? */
-static bool http_stopped_at_head(const struct http_conn *http)
+/* Goes on by one step; returns how many bytes it took. */
+static size_t http_step(struct http_conn *http, const uint8_t *data, size_t len)
 {
-    return http->msg != NULL && http->pending == NULL && http_message_paused(http->msg);
+    if (!http->entering)
+        return http_feed(http, data, len);
+    http->entering = false;
+    http_enter(http);
+    return 0;
 }
 
-/* Keeps what cannot be served yet, and stops reading until it can. */
-static void http_stash(struct http_conn *http, const uint8_t *data, size_t len)
+/* Is there something to be done even without more bytes? */
+static bool http_can_step(const struct http_conn *http)
+{
+    return http->entering ||
+           (http->msg != NULL && http->waiter == NULL && http_message_paused(http->msg));
+}
+
+/* Keeps what cannot be served yet. */
+static bool http_stash(struct http_conn *http, const uint8_t *data, size_t len)
 {
     strbuf_append(&http->stash, data, len);
     if (http->stash.failed)
         conn_close(http->conn, CLOSE_NO_MEMORY);
-    else
-        conn_stop_reading(http->conn, true);
+    return !http->stash.failed;
+}
+
+static void http_open_arrival(struct mail *mail, void *self);
+
+/* Sends the connection to the thread on which its request is to be served. */
+static void http_depart(struct http_conn *http, const uint8_t *data, size_t len)
+{
+    struct io_thread *destination = http->destination;
+
+    if (!http_stash(http, data, len))
+        return;
+    conn_detach(http->conn);
+    http->mail.open = http_open_arrival;
+    stage_post(&destination->stage, &http->mail);
 }
 
 static void http_on_data(struct conn *conn, uint8_t *data, size_t len)
@@ -281,12 +313,17 @@ static void http_on_data(struct conn *conn, uint8_t *data, size_t len)
     size_t pos = 0;
 
     OBJ_CHECK(http, HTTP_CONN_MAGIC);
-    while (conn_is_open(conn) && (pos < len || http_stopped_at_head(http))) {
-        if (http->pending != NULL || conn_pending(conn)) {
-            http_stash(http, data + pos, len - pos);
+    while (conn_is_open(conn) && (pos < len || http_can_step(http))) {
+        if (http->waiter != NULL || conn_pending(conn)) {
+            if (http_stash(http, data + pos, len - pos))
+                conn_stop_reading(conn, true);
             return;
         }
-        pos += http_feed(http, data + pos, len - pos);
+        pos += http_step(http, data + pos, len - pos);
+        if (http->destination != NULL) {
+            http_depart(http, data + pos, len - pos);
+            return;
+        }
         if (conn->protocol != &http_protocol) {
             http_free(http);
             if (pos < len && conn_is_open(conn))
@@ -306,14 +343,36 @@ static void http_continue(struct http_conn *http)
     conn_stop_reading(conn, false);
     http_on_data(conn, (uint8_t *)stash.data, stash.len);
     strbuf_free(&stash);
-    if (conn->eof && conn_is_open(conn) && !conn->reading_stopped)
+    if (conn->protocol == &http_protocol && conn->eof && conn_is_open(conn) &&
+        !conn->reading_stopped && http->waiter == NULL)
         conn_finish(conn, CLOSE_PEER);
+}
+
+static void http_open_arrival(struct mail *mail, void *self)
+{
+    struct http_conn *http = CONTAINER_OF(mail, struct http_conn, mail);
+    struct io_thread *thread = self;
+
+    OBJ_CHECK(http, HTTP_CONN_MAGIC);
+    http->destination = NULL;
+    http->keep_alive = http->keep_alive && !thread->stopping;
+    conn_attach(http->conn, thread);
+    if (conn_is_open(http->conn))
+        http_continue(http);
+}
+
+void http_conn_suspend(struct http_conn *http, const struct http_waiter *waiter, void *context)
+{
+    http->waiter = waiter;
+    http->context = context;
+    conn_clear_deadline(http->conn);
+    if (!waiter->watch)
+        conn_stop_reading(http->conn, true);
 }
 
 void http_conn_resume(struct http_conn *http)
 {
-    http->pending = NULL;
-    http_end_message(http);
+    http->waiter = NULL;
     if (!conn_is_open(http->conn))
         return;
     http_set_timeout(http, http_config(http)->idle_timeout);
@@ -321,11 +380,18 @@ void http_conn_resume(struct http_conn *http)
         http_continue(http);
 }
 
-void http_conn_suspend(struct http_conn *http, struct publish_request *request)
+void http_conn_answered(struct http_conn *http)
 {
-    http->pending = request;
-    conn_clear_deadline(http->conn);
-    conn_stop_reading(http->conn, true);
+    http->waiter = NULL;
+    http->answered = true;
+    if (!conn_is_open(http->conn))
+        return;
+    if (!http->keep_alive)
+        conn_finish(http->conn, CLOSE_FINISHED);
+    else if (http->conn->reading_stopped)
+        conn_set_deadline(http->conn, clock_ms()); /* goes on in http_on_deadline */
+    else
+        http_set_timeout(http, http_config(http)->idle_timeout);
 }
 
 static void http_on_blocked(struct conn *conn)
@@ -337,7 +403,7 @@ static void http_on_progress(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (http->msg == NULL) /* a long answer is being read: not idle */
+    if (http->msg == NULL && http->waiter == NULL) /* a long answer is being read: not idle */
         http_set_timeout(http, http_config(http)->idle_timeout);
 }
 
@@ -345,14 +411,17 @@ static void http_on_drained(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (conn->reading_stopped && http->pending == NULL)
+    if (conn->reading_stopped && http->waiter == NULL)
         http_continue(http);
 }
 
 static void http_on_eof(struct conn *conn)
 {
-    /* Who shut its side only may still want the answers to what it asked. */
-    if (!conn->reading_stopped)
+    struct http_conn *http = conn->state;
+
+    if (http->waiter != NULL && http->waiter->watch)
+        conn_close(conn, CLOSE_PEER);
+    else if (!conn->reading_stopped) /* who shut its side only may still want its answers */
         conn_finish(conn, CLOSE_PEER);
 }
 
@@ -360,8 +429,12 @@ static void http_on_deadline(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (http->pending != NULL)
+    if (http->waiter != NULL)
         return;
+    if (conn->reading_stopped && !conn_pending(conn)) {
+        http_conn_resume(http);
+        return;
+    }
     if (http->msg == NULL || http->answered) {
         conn_finish(conn, CLOSE_IDLE);
         return;
@@ -379,16 +452,18 @@ static void http_on_goodbye(struct conn *conn)
     struct http_conn *http = conn->state;
 
     http->keep_alive = false;
-    if (http->pending == NULL)
+    if (http->waiter == NULL)
         conn_finish(conn, CLOSE_SHUTDOWN);
+    else if (http->waiter->on_goodbye != NULL)
+        http->waiter->on_goodbye(http, http->context);
 }
 
 static void http_on_close(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (http != NULL && http->pending != NULL)
-        http->pending->context = NULL;
+    if (http != NULL && http->waiter != NULL)
+        http->waiter->on_abort(http, http->context);
 }
 
 static void http_on_free(struct conn *conn)

@@ -16,15 +16,27 @@ static void io_thread_on_reap(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     conn_reap(&thread->dead);
+    engine_reap(&thread->dead_engines);
+}
+
+static void io_thread_call_reaper(struct io_thread *thread)
+{
+    static const struct timeval now = {0, 0};
+
+    if (TAILQ_EMPTY(&thread->dead) && TAILQ_EMPTY(&thread->dead_engines))
+        evtimer_add(&thread->reaper, &now);
 }
 
 void io_thread_bury(struct io_thread *thread, struct conn *conn)
 {
-    static const struct timeval now = {0, 0};
-
-    if (TAILQ_EMPTY(&thread->dead))
-        evtimer_add(&thread->reaper, &now);
+    io_thread_call_reaper(thread);
     TAILQ_INSERT_TAIL(&thread->dead, conn, link);
+}
+
+void io_thread_bury_engine(struct io_thread *thread, struct engine *engine)
+{
+    io_thread_call_reaper(thread);
+    TAILQ_INSERT_TAIL(&thread->dead_engines, engine, link);
 }
 
 static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
@@ -35,8 +47,10 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     wheel_advance(&thread->wheel, now_ms, conn_on_timer, thread);
+    wheel_advance(&thread->engine_wheel, now_ms, engine_on_timer, thread);
     if (now_ms >= thread->expire_at_ms) {
         delivery_expire(&thread->delivery, now_ms);
+        recovery_expire(thread, now_ms);
         thread->expire_at_ms = now_ms + 1000;
     }
 }
@@ -56,6 +70,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     thread->scratch = malloc(IO_THREAD_SCRATCH);
     thread->inflater = inflater_new();
     if (thread->scratch == NULL || thread->inflater == NULL ||
+        !recovery_table_init(&thread->recovery) ||
         !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
                        thread->index, server->dialect_users, thread->stage.base, head))
         return -1;
@@ -74,7 +89,9 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
     snprintf(thread->name, sizeof(thread->name), "io-%u", index);
     TAILQ_INIT(&thread->conns);
     TAILQ_INIT(&thread->dead);
+    TAILQ_INIT(&thread->dead_engines);
     wheel_init(&thread->wheel, clock_ms());
+    wheel_init(&thread->engine_wheel, clock_ms());
     error = stage_init(&thread->stage, thread->name, thread);
     if (error < 0)
         return error;
@@ -88,13 +105,37 @@ void io_thread_destroy(struct io_thread *thread)
 
     while ((conn = TAILQ_FIRST(&thread->conns)) != NULL)
         conn_close(conn, CLOSE_SHUTDOWN);
+    engine_close_all(thread);
     conn_reap(&thread->dead);
+    engine_reap(&thread->dead_engines);
+    recovery_table_destroy(&thread->recovery);
     event_del(&thread->reaper);
     event_del(&thread->tick);
     delivery_destroy(&thread->delivery);
     inflater_free(&thread->inflater);
+    if (thread->spare_message != NULL)
+        http_message_free(thread->spare_message);
+    free(thread->spare_message);
     free(thread->scratch);
     stage_destroy(&thread->stage);
+}
+
+struct http_message *io_thread_take_message(struct io_thread *thread)
+{
+    struct http_message *message = thread->spare_message;
+
+    thread->spare_message = NULL;
+    return message != NULL ? message : calloc(1, sizeof(*message));
+}
+
+void io_thread_give_message(struct io_thread *thread, struct http_message *message)
+{
+    if (thread->spare_message == NULL) {
+        thread->spare_message = message;
+        return;
+    }
+    http_message_free(message);
+    free(message);
 }
 
 void io_thread_open_accepted(struct mail *mail, void *self)
@@ -140,6 +181,9 @@ void io_thread_count_conn(struct io_thread *thread, int change)
 uint64_t io_thread_first_ping(struct io_thread *thread, uint64_t now_ms)
 {
     uint64_t interval = (uint64_t)thread->config->ping_interval;
+
+    if (!thread->config->ping_spread)
+        return now_ms + interval;
     /* Multiples of the golden ratio, modulo one, stay evenly spread however many there are; each
      * thread begins at a different place. */
     uint64_t k = thread->ping_phases++ * thread->server->io_thread_count + thread->index;

@@ -11,11 +11,14 @@
 
 #include "conn.h"
 #include "delivery.h"
+#include "engine.h"
+#include "recovery.h"
 #include "stage.h"
 #include "stats.h"
 #include "stentor/base/wheel.h"
 #include "stentor/wire/deflate.h"
 
+struct http_message;
 struct server;
 
 enum {
@@ -33,14 +36,18 @@ struct io_thread {
     struct delivery delivery;
     struct conn_list conns;
     struct conn_list dead; /* emptied at the end of the tick */
+    struct engine_list dead_engines;
     struct event reaper;
-    struct wheel wheel; /* deadlines of connections */
+    struct wheel wheel;        /* deadlines of connections */
+    struct wheel engine_wheel; /* and of Engine.IO sessions that poll */
+    struct recovery_table recovery;
     struct event tick;
     uint64_t expire_at_ms;
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;
-    uint64_t ping_phases; /* how many phases have been given out */
+    struct http_message *spare_message; /* for the next request; NULL: it is in use */
+    uint64_t ping_phases;               /* how many phases have been given out */
 };
 
 /* What the acceptor hands over: up to IO_THREAD_ACCEPTED connections in one mail. */
@@ -69,8 +76,14 @@ void io_thread_open_goodbye(struct mail *mail, void *self);
 /* One connection more, or less. */
 void io_thread_count_conn(struct io_thread *thread, int change);
 
-/* Puts a dead connection on the list that is emptied at the end of the tick. */
+/* Puts what is dead on the list that is emptied at the end of the tick. */
 void io_thread_bury(struct io_thread *thread, struct conn *conn);
+void io_thread_bury_engine(struct io_thread *thread, struct engine *engine);
+
+/* A message for a request that begins, and back; most requests come whole, and share one. NULL when
+ * memory is out. */
+struct http_message *io_thread_take_message(struct io_thread *thread) MUST_CHECK;
+void io_thread_give_message(struct io_thread *thread, struct http_message *message);
 
 /* The monotonic time at which a client that connects now gets its first ping. Phases are spread
  * evenly over the interval, however many clients connect at once. */

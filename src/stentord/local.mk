@@ -13,12 +13,20 @@ libstentord_a_SOURCES = \
 	src/stentord/config.c src/stentord/config.h \
 	src/stentord/config_lists.c src/stentord/config_priv.h \
 	src/stentord/conflation.c src/stentord/conflation.h \
+	src/stentord/conformance.c src/stentord/conformance.h \
 	src/stentord/conn.c src/stentord/conn.h \
+	src/stentord/cors.c src/stentord/cors.h \
 	src/stentord/cursor.c src/stentord/cursor.h \
 	src/stentord/delivery.c src/stentord/delivery.h \
 	src/stentord/dialect.h \
 	src/stentord/echo_client.c src/stentord/echo_client.h \
-	src/stentord/encoder.c src/stentord/encoder.h \
+	src/stentord/encoder.c src/stentord/encoder.h src/stentord/encoder_priv.h \
+	src/stentord/encoder_native.c src/stentord/encoder_socketio.c \
+	src/stentord/engine.c src/stentord/engine.h \
+	src/stentord/engine_endpoint.c src/stentord/engine_endpoint.h \
+	src/stentord/engine_polling.c src/stentord/engine_polling.h \
+	src/stentord/engine_queue.c src/stentord/engine_queue.h \
+	src/stentord/engine_websocket.c src/stentord/engine_websocket.h \
 	src/stentord/envelope.c src/stentord/envelope.h \
 	src/stentord/fanout.c src/stentord/fanout.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
@@ -29,15 +37,17 @@ libstentord_a_SOURCES = \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
 	src/stentord/peer.c src/stentord/peer.h \
+	src/stentord/poll_response.c src/stentord/poll_response.h \
 	src/stentord/publish.c src/stentord/publish.h \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
+	src/stentord/recovery.c src/stentord/recovery.h \
 	src/stentord/room.c src/stentord/room.h \
 	src/stentord/room_query.c src/stentord/room_query.h \
 	src/stentord/router.c src/stentord/router.h \
 	src/stentord/server.c src/stentord/server.h \
 	src/stentord/session.c src/stentord/session.h \
 	src/stentord/socketio_client.c src/stentord/socketio_client.h \
-	src/stentord/socketio_events.c \
+	src/stentord/socketio_connect.c src/stentord/socketio_events.c \
 	src/stentord/stage.c src/stentord/stage.h \
 	src/stentord/static_endpoint.c src/stentord/static_endpoint.h \
 	src/stentord/static_files.c src/stentord/static_files.h \

@@ -8,7 +8,8 @@
 #include "stentor/base/obj.h"
 #include "stentor/base/utf8.h"
 
-/* Taken only to build an encoding that nobody needed when the message was published. */
+/* Taken only to build what nobody needed when the message was published: an encoding, a response.
+ */
 static pthread_mutex_t message_late_encoding = PTHREAD_MUTEX_INITIALIZER;
 
 bool message_name_valid(struct span name)
@@ -87,8 +88,22 @@ void message_ref(struct message *message, unsigned count)
     atomic_fetch_add_explicit(&message->refs, count, memory_order_relaxed);
 }
 
+static void message_free_responses(struct message *message)
+{
+    struct message_response *response =
+        atomic_load_explicit(&message->responses, memory_order_relaxed);
+
+    while (response != NULL) {
+        struct message_response *next = response->next;
+        refbuf_unref(&response->bytes);
+        free(response);
+        response = next;
+    }
+}
+
 static void message_free(struct message *message)
 {
+    message_free_responses(message);
     for (unsigned i = 0; i < DIALECT_COUNT; i++) {
         struct refbuf *encoding =
             atomic_load_explicit(&message->encodings[i], memory_order_relaxed);
@@ -134,6 +149,57 @@ struct refbuf *message_encoding(struct message *message, enum dialect dialect,
         atomic_load_explicit(&message->encodings[dialect], memory_order_acquire);
 
     return LIKELY(encoding != NULL) ? encoding : message_build_late(message, dialect, encoder);
+}
+
+static struct refbuf *message_find_response(struct message *message, enum dialect dialect,
+                                            uint8_t answer)
+{
+    const struct message_response *response =
+        atomic_load_explicit(&message->responses, memory_order_acquire);
+
+    while (response != NULL && (response->dialect != dialect || response->answer != answer))
+        response = response->next;
+    return response != NULL ? response->bytes : NULL;
+}
+
+static struct refbuf *message_add_response(struct message *message, enum dialect dialect,
+                                           uint8_t answer, struct encoder *encoder,
+                                           const struct refbuf *payload)
+{
+    struct message_response *response = malloc(sizeof(*response));
+
+    if (response == NULL)
+        return NULL;
+    *response = (struct message_response){
+        .next = atomic_load_explicit(&message->responses, memory_order_relaxed),
+        .bytes = encoder_build_response(encoder, dialect, answer, payload),
+        .dialect = (uint8_t)dialect,
+        .answer = answer,
+    };
+    if (response->bytes == NULL) {
+        free(response);
+        return NULL;
+    }
+    atomic_store_explicit(&message->responses, response, memory_order_release);
+    return response->bytes;
+}
+
+struct refbuf *message_response(struct message *message, enum dialect dialect, uint8_t answer,
+                                struct encoder *encoder)
+{
+    struct refbuf *bytes = message_find_response(message, dialect, answer), *payload;
+
+    if (LIKELY(bytes != NULL))
+        return bytes;
+    payload = message_encoding(message, dialect, encoder);
+    if (payload == NULL)
+        return NULL;
+    pthread_mutex_lock(&message_late_encoding);
+    bytes = message_find_response(message, dialect, answer);
+    if (bytes == NULL)
+        bytes = message_add_response(message, dialect, answer, encoder, payload);
+    pthread_mutex_unlock(&message_late_encoding);
+    return bytes;
 }
 
 size_t message_size(const struct message *message)

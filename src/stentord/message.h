@@ -49,6 +49,14 @@ struct message_mail {
     STAILQ_ENTRY(message_mail) link; /* while the thread holds it back */
 };
 
+/* The whole HTTP response that answers a poll with the message; one for each way of answering. */
+struct message_response {
+    struct message_response *next;
+    struct refbuf *bytes;
+    uint8_t dialect;
+    uint8_t answer;
+};
+
 struct message {
     unsigned magic;
     atomic_uint refs;
@@ -69,6 +77,7 @@ struct message {
     struct publish_request *receipt; /* who waits for the count of clients; NULL: nobody */
     unsigned receipt_index;
     _Atomic(struct refbuf *) encodings[DIALECT_COUNT];
+    _Atomic(struct message_response *) responses;
     struct message_mail mails[]; /* one per I/O thread */
 };
 
@@ -86,6 +95,11 @@ void message_unref(struct message **message);
 /* The finished bytes for a dialect, built by the first who asks. They live as long as the message;
  * NULL when memory is out. Any thread, with its own encoder. */
 struct refbuf *message_encoding(struct message *message, enum dialect dialect,
+                                struct encoder *encoder);
+
+/* The same for the response that has the message in that polling dialect as its body, answered in
+ * the way of `answer` (poll_response.h). */
+struct refbuf *message_response(struct message *message, enum dialect dialect, uint8_t answer,
                                 struct encoder *encoder);
 
 /* The memory that the message and its encodings take now. */

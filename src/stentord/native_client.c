@@ -163,7 +163,7 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
     struct strbuf text = STRBUF_INIT;
     char id[SESSION_ID_TEXT];
 
-    session_id_text(session->id, id);
+    session_id_text(session->node.id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session_cursor(session)->seq);
     ws_append_frame(answer, WS_TEXT, false, text.data, text.len);
@@ -203,9 +203,9 @@ static void native_start(struct ws_conn *ws, const struct room_query *query, str
         query->has_since &&
         query->since > atomic_load_explicit(&thread->server->newest_seq, memory_order_relaxed);
     uint64_t cursor = query->has_since && !unknown ? query->since : head;
-    struct session *session = session_new(&thread->delivery, ws->conn,
-                                          ws->deflate ? DIALECT_NATIVE_DEFLATE : DIALECT_NATIVE,
-                                          &native_session_ops, ws, cursor);
+    struct session *session =
+        session_new(&thread->delivery, ws->conn, dialect_with_deflate(DIALECT_NATIVE, ws->deflate),
+                    &native_session_ops, ws, cursor);
     const char *error;
 
     if (session == NULL) {

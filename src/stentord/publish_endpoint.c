@@ -104,6 +104,17 @@ static void publish_done_array(struct publish_request *request, void *context)
     publish_respond(context, request, true);
 }
 
+/* The publisher has gone; his messages go their way. */
+static void publish_on_abort(struct http_conn *http, void *context)
+{
+    struct publish_request *request = context;
+
+    (void)http;
+    request->context = NULL;
+}
+
+static const struct http_waiter publish_waiter = {.on_abort = publish_on_abort};
+
 /* May that many messages pass now? If not, the request has been answered. */
 static bool publish_within_rate(struct http_conn *http, size_t count)
 {
@@ -133,7 +144,7 @@ static void publish_submit(struct http_conn *http, struct publish_request *reque
     }
     request->done = as_array ? publish_done_array : publish_done_single;
     request->context = http;
-    http_conn_suspend(http, request);
+    http_conn_suspend(http, &publish_waiter, request);
     broadcast_submit(&publish_server(http)->broadcast, request);
 }
 

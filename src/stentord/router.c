@@ -5,15 +5,23 @@
 
 #include "admin_endpoint.h"
 #include "echo_client.h"
+#include "engine_endpoint.h"
+#include "io_thread.h"
 #include "native_client.h"
 #include "publish_endpoint.h"
-#include "socketio_client.h"
 #include "static_endpoint.h"
 
 /* In the order in which they are tried. */
 static const struct endpoint *const router_table[] = {
-    &native_endpoint,        &socketio_endpoint,     &publish_endpoint, &admin_healthz_endpoint,
-    &admin_metrics_endpoint, &admin_status_endpoint, &echo_endpoint,    &static_endpoint,
+    &engine_socketio_endpoint,
+    &native_endpoint,
+    &publish_endpoint,
+    &admin_healthz_endpoint,
+    &admin_metrics_endpoint,
+    &admin_status_endpoint,
+    &echo_endpoint,
+    &engine_conformance_endpoint,
+    &static_endpoint,
 };
 
 static bool router_matches(const struct endpoint *endpoint, const struct http_conn *http,
@@ -22,6 +30,8 @@ static bool router_matches(const struct endpoint *endpoint, const struct http_co
     size_t len = strlen(endpoint->path);
 
     if (endpoint->admin && !http->conn->admin)
+        return false;
+    if (endpoint->conformance && !http->conn->thread->config->conformance)
         return false;
     if (path.len < len || memcmp(path.ptr, endpoint->path, len) != 0)
         return false;
@@ -41,7 +51,8 @@ bool router_find(struct http_conn *http)
         if (!router_matches(endpoint, http, path))
             continue;
         http->endpoint = endpoint;
-        if (endpoint->methods & 1u << http->msg->parser.method)
+        if (endpoint->methods == ENDPOINT_ALL_METHODS ||
+            endpoint->methods & 1u << http->msg->parser.method)
             return true;
         snprintf(allow, sizeof(allow), "Allow: %s\r\n", endpoint->allow);
         http_conn_error(http, 405, allow, "method_not_allowed",

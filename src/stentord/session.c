@@ -65,17 +65,74 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->ops = ops;
     session->client = client;
     session->delivery = delivery;
-    session_id_make(delivery, session->id);
+    session_id_make(delivery, session->node.id);
+    idtable_add(&delivery->sessions, &session->node);
     delivery_dialect_join(delivery, dialect);
     *session_cursor(session) = (struct cursor){
         .seq = cursor,
         .session = session,
-        .fd = conn->fd,
-        .lag = SESSION_GONE, /* in no list yet */
+        .fd = conn != NULL ? conn->fd : -1,
+        .lag = SESSION_AWAY, /* in no list yet */
         .dialect = (uint8_t)dialect,
     };
-    delivery_set_lag(delivery, session, SESSION_OWED);
+    if (conn != NULL)
+        delivery_set_lag(delivery, session, SESSION_OWED);
     return session;
+}
+
+struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES])
+{
+    struct idtable_node *node = idtable_find(&delivery->sessions, id);
+
+    return node != NULL ? CONTAINER_OF(node, struct session, node) : NULL;
+}
+
+void session_attach(struct session *session, struct conn *conn, uint8_t answer)
+{
+    struct cursor *cursor = session_cursor(session);
+
+    OWNER_ASSERT(session->delivery->owner);
+    ENSURE(session->conn == NULL && cursor->lag == SESSION_AWAY);
+    session->conn = conn;
+    cursor->fd = conn->fd;
+    cursor->answer = answer;
+    delivery_catch_up(session->delivery, session);
+}
+
+void session_detach(struct session *session)
+{
+    struct cursor *cursor = session_cursor(session);
+
+    session->conn = NULL;
+    cursor->fd = -1;
+    cursor->answer = 0;
+    if (cursor->lag != SESSION_GONE)
+        delivery_set_lag(session->delivery, session, SESSION_AWAY);
+}
+
+void session_rewind(struct session *session, uint64_t seq)
+{
+    struct cursor *cursor = session_cursor(session);
+
+    if (seq >= cursor->seq)
+        return;
+    if (cursor->lag == SESSION_CURRENT)
+        delivery_set_lag(session->delivery, session, SESSION_OWED);
+    for (uint32_t i = 0; i < session->membership_count; i++)
+        if (session->memberships[i].from < cursor->seq)
+            session->memberships[i].from = cursor->seq;
+    cursor->seq = seq;
+}
+
+void session_set_dialect(struct session *session, enum dialect dialect)
+{
+    struct cursor *cursor = session_cursor(session);
+
+    if (cursor->dialect == dialect)
+        return;
+    delivery_dialect_leave(session->delivery, (enum dialect)cursor->dialect);
+    delivery_dialect_join(session->delivery, dialect);
+    cursor->dialect = (uint8_t)dialect;
 }
 
 struct cursor *session_cursor(const struct session *session)
@@ -83,7 +140,7 @@ struct cursor *session_cursor(const struct session *session)
     return &session->delivery->cursors.cursors[session->slot];
 }
 
-static struct membership *session_find(const struct session *session, const struct room *room)
+static struct membership *session_membership(const struct session *session, const struct room *room)
 {
     for (uint32_t i = 0; i < session->membership_count; i++)
         if (session->memberships[i].room == room)
@@ -93,7 +150,7 @@ static struct membership *session_find(const struct session *session, const stru
 
 bool session_is_member(const struct session *session, const struct room *room)
 {
-    return session_find(session, room) != NULL;
+    return session_membership(session, room) != NULL;
 }
 
 /* Ends the membership in slot `i`, of which the last one then takes the place. */
@@ -105,7 +162,7 @@ static void session_end_membership(struct session *session, uint32_t i)
 
     if (moved != CURSOR_NONE) {
         struct session *other = delivery->cursors.cursors[moved].session;
-        session_find(other, room)->index = session->memberships[i].index;
+        session_membership(other, room)->index = session->memberships[i].index;
         delivery_member_moved(delivery, room, other);
     }
     session->membership_count--;
@@ -122,6 +179,7 @@ void session_close(struct session *session)
         return;
     while (session->membership_count > 0)
         session_end_membership(session, session->membership_count - 1);
+    idtable_remove(&session->delivery->sessions, &session->node);
     delivery_dialect_leave(session->delivery, (enum dialect)session_cursor(session)->dialect);
     delivery_set_lag(session->delivery, session, SESSION_GONE);
 }
@@ -240,7 +298,7 @@ enum session_join_result session_join_room(struct session *session, int namespac
 bool session_leave(struct session *session, int namespace, struct span name)
 {
     struct room *room = room_find(&session->delivery->rooms, namespace, name.ptr, name.len);
-    struct membership *membership = room != NULL ? session_find(session, room) : NULL;
+    struct membership *membership = room != NULL ? session_membership(session, room) : NULL;
 
     OWNER_ASSERT(session->delivery->owner);
     if (membership == NULL)

@@ -4,7 +4,8 @@
  * Owned by one I/O thread, named in the first byte of the session's id. A session is CURRENT when
  * it has been given everything up to the newest message, but for what running fan-outs still owe
  * it; OWED when a later slice goes on with it; BLOCKED while its socket takes no more (its cursor
- * stands still, and nothing grows); GONE once it has been closed and waits to be freed.
+ * stands still, and nothing grows); AWAY while it has no connection, as between two polls; GONE
+ * once it has been closed and waits to be freed.
  */
 #ifndef STENTORD_SESSION_H
 #define STENTORD_SESSION_H
@@ -12,17 +13,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "cursor.h"
 #include "dialect.h"
 #include "room.h"
+#include "stentor/base/idtable.h"
 #include "stentor/base/json.h"
 
 struct conn;
 struct delivery;
 struct session;
 
-enum { SESSION_ID_BYTES = 16, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
+enum { SESSION_ID_BYTES = IDTABLE_ID, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
 
 /* How a session's protocol says things that are for this client alone. */
 struct session_ops {
@@ -30,6 +34,12 @@ struct session_ops {
     void (*gap)(struct session *session, const struct room *room, uint64_t from, uint64_t to);
     /* Closes the session: it fell too far behind. */
     void (*too_slow)(struct session *session);
+    /* These two for sessions that are answered (cursor.answer) alone. Sends what `iov` points to,
+     * in the session's dialect, as one response; what the socket does not take is kept. Bytes that
+     * were written, or -1 when the session is gone. */
+    ssize_t (*answer)(struct session *session, const struct iovec *iov, int count);
+    /* A response with one message has been sent, or is kept for its socket. */
+    void (*answered)(struct session *session);
 };
 
 struct membership {
@@ -41,8 +51,8 @@ struct membership {
 
 struct session {
     unsigned magic;
-    uint32_t slot; /* of its cursor, in the delivery's table */
-    struct conn *conn;
+    uint32_t slot;                  /* of its cursor, in the delivery's table */
+    struct conn *conn;              /* NULL: it is AWAY */
     struct membership *memberships; /* `first` while there is at most one */
     uint32_t membership_count;
     uint32_t membership_capacity;
@@ -51,7 +61,7 @@ struct session {
     const struct session_ops *ops;
     void *client; /* of the protocol that made it */
     struct delivery *delivery;
-    uint8_t id[SESSION_ID_BYTES];
+    struct idtable_node node; /* its id, in the delivery's table until it is closed */
 };
 
 #define SESSION_MAGIC 0x73657373u
@@ -68,10 +78,27 @@ enum session_join_result {
 const char *session_join_error(enum session_join_result result);
 
 /* A session without rooms that has been given everything up to `cursor`. It is OWED at first, so
- * that what came after `cursor` follows once it has joined. NULL when memory is out. */
+ * that what came after `cursor` follows once it has joined; AWAY without a connection. NULL when
+ * memory is out. */
 struct session *session_new(struct delivery *delivery, struct conn *conn, enum dialect dialect,
                             const struct session_ops *ops, void *client,
                             uint64_t cursor) MUST_CHECK;
+
+/* The session of this thread with that id; NULL without one. */
+struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES]);
+
+/* Gives an AWAY session a connection, for a stream or for one answer (poll_response.h). Whatever
+ * it is due may be sent at once, after which it may be AWAY again, or closed. */
+void session_attach(struct session *session, struct conn *conn, uint8_t answer);
+
+/* Takes its connection away: the cursor stands still. */
+void session_detach(struct session *session);
+
+/* What came after `seq` is due again in the rooms that the session joins from now on, until it is
+ * caught up the next time. */
+void session_rewind(struct session *session, uint64_t seq);
+
+void session_set_dialect(struct session *session, enum dialect dialect);
 
 /* Takes the session out of rooms and lists: nothing is delivered any more. */
 void session_close(struct session *session);

@@ -1,25 +1,28 @@
 /*
- * socketio_client.h - /socket.io/: unmodified socket.io-client 4.x over the WebSocket transport.
+ * socketio_client.h - unmodified Socket.IO clients: what they say and are told, on any transport.
  *
  * A client is one Engine.IO session, in which it is connected to any number of the declared
- * namespaces. Its session (rooms, cursor) is one for all of them. Owned by the connection's I/O
- * thread.
+ * namespaces. Its session (rooms, cursor) is one for all of them. It speaks the default parser's
+ * text or MessagePack, whichever its first packet is in. Owned by the engine's I/O thread.
  */
 #ifndef STENTORD_SOCKETIO_CLIENT_H
 #define STENTORD_SOCKETIO_CLIENT_H
 
+#include "engine.h"
 #include "envelope.h"
-#include "http_conn.h"
+#include "recovery.h"
 #include "session.h"
 #include "stentor/wire/socket_io.h"
-#include "ws_conn.h"
 
-extern const struct endpoint socketio_endpoint;
+extern const struct engine_app socketio_client_app;
 
 /* The client's connection to one namespace; Socket.IO calls it a socket. */
 struct socketio_socket {
     int namespace;
+    bool connecting; /* what is kept of it is being looked for (recovery.h) */
+    bool has_pid;
     uint8_t id[SESSION_ID_BYTES];
+    uint8_t pid[SESSION_ID_BYTES]; /* by which it can be recovered */
 };
 
 /* A packet whose attachments have not all come yet. */
@@ -34,8 +37,8 @@ struct socketio_partial {
 struct socketio_client {
     unsigned magic;
     uint32_t socket_count;
-    struct ws_conn *ws;
-    struct session *session;
+    bool decided; /* which parser it uses */
+    struct engine *engine;
     struct socketio_socket *sockets; /* `first` while there is at most one */
     struct socketio_socket first;
     struct socketio_partial *partial; /* NULL: no packet is incomplete */
@@ -43,7 +46,7 @@ struct socketio_client {
 
 #define SOCKETIO_CLIENT_MAGIC 0x73696f63u
 
-/* An event that a client sent, complete. */
+/* A packet that a client sent, complete. */
 struct socketio_event {
     struct socket_io_packet packet;
     int namespace;
@@ -51,14 +54,36 @@ struct socketio_event {
     size_t attachment_count;
 };
 
+/* Sends a Socket.IO packet to this client: its head, then `data`, raw JSON (empty: none), whose
+ * placeholders stand for the attachments. */
+void socketio_client_send(struct socketio_client *client, const struct socket_io_packet *head,
+                          struct span data, struct refbuf *const *attachments, size_t count);
+
+/* The client's connection to a namespace; NULL without one. */
+struct socketio_socket *socketio_client_find(const struct socketio_client *client, int namespace);
+
+/* A CONNECT packet (socketio_connect.c). 0 or a close code. */
+int socketio_connect_handle(struct socketio_client *client, const struct socket_io_packet *packet);
+
+/* Engine.IO 3 clients are connected to "/" without asking for it. */
+void socketio_connect_default(struct socketio_client *client);
+
+/* What is kept of a client has been found, or not: goes on with its CONNECT. */
+void socketio_connect_resume(struct mail *mail, void *thread);
+
+/* A DISCONNECT packet: takes the client out of everything in the namespace. */
+void socketio_connect_end(struct socketio_client *client, struct socketio_socket *socket);
+
+/* The transport is lost: keeps what is needed to recover the client's sockets. */
+void socketio_connect_keep(struct socketio_client *client, enum close_reason reason);
+
+/* Another transport of the same client wants the socket with that pid: gives it up. */
+void socketio_connect_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES]);
+
 /* Does what the event asks for and answers its acknowledgement (socketio_events.c). */
 void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event);
 
 /* Joins a room by a client's wish; NULL or what is wrong (socketio_events.c). */
 const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room);
-
-/* Sends a Socket.IO packet to this client: its head, then `data`, raw JSON. */
-void socketio_client_send(struct socketio_client *client, const struct socket_io_packet *head,
-                          struct span data);
 
 #endif

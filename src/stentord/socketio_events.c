@@ -2,12 +2,13 @@
 #include <string.h>
 
 #include "client_publish.h"
+#include "conformance.h"
 #include "io_thread.h"
 #include "socketio_client.h"
 
 const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room)
 {
-    struct session *session = client->session;
+    struct session *session = client->engine->session;
     enum session_join_result result;
 
     if (!session->delivery->config->client_join)
@@ -19,7 +20,7 @@ const char *socketio_event_join(struct socketio_client *client, int namespace, s
 static const char *socketio_event_leave(struct socketio_client *client, int namespace,
                                         struct span room)
 {
-    if (room.len == 0 || !session_leave(client->session, namespace, room))
+    if (room.len == 0 || !session_leave(client->engine->session, namespace, room))
         return "you are not in that room";
     return NULL;
 }
@@ -44,7 +45,7 @@ static const char *socketio_event_publish(struct socketio_client *client,
 
     if (envelope.len == 0)
         return "publish needs an object: {room, event, data}";
-    return client_publish(client->ws->conn->thread, event->namespace, envelope, event->attachments,
+    return client_publish(client->engine->thread, event->namespace, envelope, event->attachments,
                           event->attachment_count, error)
                ? NULL
                : error;
@@ -88,14 +89,17 @@ static void socketio_event_ack(struct socketio_client *client, const struct sock
         json_append_string(&data, error, strlen(error));
         strbuf_append_str(&data, "}]");
     }
-    socketio_client_send(client, &head, (struct span){data.data, data.len});
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
     strbuf_free(&data);
 }
 
 void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event)
 {
-    struct stats *stats = &client->ws->conn->thread->stats;
+    struct stats *stats = &client->engine->thread->stats;
     char buffer[ENVELOPE_ERROR];
+
+    if (client->engine->thread->config->conformance && conformance_event(client, event))
+        return;
     /* socket_io_parse has seen that it is an array which begins with a text. */
     json_t *args =
         json_loadb(event->packet.data.ptr, event->packet.data.len, json_load_flags(), NULL);

@@ -39,27 +39,37 @@ static const struct config *ws_config(const struct ws_conn *ws)
 static void ws_arm(struct ws_conn *ws)
 {
     uint64_t interval = (uint64_t)ws_config(ws)->ping_interval;
-    uint64_t deadline = ws->next_ping_ms;
+    uint64_t deadline = ws->next_ping_ms != 0 ? ws->next_ping_ms : UINT64_MAX;
 
     /* next_ping lies one interval after the ping that is being waited for. */
     if (ws->awaiting)
         deadline = ws->next_ping_ms - interval + (uint64_t)ws_config(ws)->ping_timeout;
     if (ws->limit_ms != 0 && ws->limit_ms < deadline)
         deadline = ws->limit_ms;
-    conn_set_deadline(ws->conn, deadline);
+    if (deadline != UINT64_MAX)
+        conn_set_deadline(ws->conn, deadline);
+    else
+        conn_clear_deadline(ws->conn);
+}
+
+/* When the client, which is the one to ping, is overdue. */
+static uint64_t ws_overdue_ms(const struct ws_conn *ws)
+{
+    return clock_ms() + (uint64_t)ws_config(ws)->ping_interval +
+           (uint64_t)ws_config(ws)->ping_timeout;
 }
 
 void ws_conn_start(struct ws_conn *ws)
 {
-    ws->next_ping_ms = io_thread_first_ping(ws->conn->thread, clock_ms());
+    ws->next_ping_ms = ws->app->ping != NULL ? io_thread_first_ping(ws->conn->thread, clock_ms())
+                                             : ws_overdue_ms(ws);
     ws_arm(ws);
 }
 
 void ws_conn_set_limit(struct ws_conn *ws, uint64_t limit_ms)
 {
     ws->limit_ms = limit_ms;
-    if (ws->next_ping_ms != 0)
-        ws_arm(ws);
+    ws_arm(ws);
 }
 
 static void ws_detach(struct ws_conn *ws)
@@ -175,7 +185,9 @@ static void ws_keep_reader(struct ws_conn *ws, struct ws_reader *used)
 /* A sign of life: the ping that is out counts as answered. */
 static void ws_heard(struct ws_conn *ws)
 {
-    if (!ws->awaiting)
+    if (ws->app->ping == NULL && ws->next_ping_ms != 0)
+        ws->next_ping_ms = ws_overdue_ms(ws);
+    else if (!ws->awaiting)
         return;
     ws->awaiting = false;
     ws_arm(ws);
@@ -244,8 +256,8 @@ static void ws_on_deadline(struct conn *conn)
     struct ws_conn *ws = ws_of(conn);
 
     if (ws->limit_ms != 0 && clock_ms() >= ws->limit_ms)
-        ws_conn_close(ws, WS_CODE_POLICY, "no namespace was joined in time", CLOSE_CONNECT_TIMEOUT);
-    else if (ws->awaiting)
+        ws_conn_close(ws, WS_CODE_POLICY, "nothing was begun in time", CLOSE_CONNECT_TIMEOUT);
+    else if (ws->awaiting || ws->app->ping == NULL)
         conn_close(conn, CLOSE_PING_TIMEOUT);
     else
         ws_ping(ws);

@@ -14,7 +14,8 @@ struct ws_conn;
 
 struct ws_app {
     const char *name;
-    /* The heartbeat: a whole frame, the same bytes for everybody. */
+    /* The heartbeat: a whole frame, the same bytes for everybody. NULL: the client has to be heard
+     * of, within ping_interval and ping_timeout. */
     const uint8_t *ping;
     size_t ping_len;
     /* A text or binary message. 0, or a close code when it broke the protocol. */
@@ -38,8 +39,8 @@ struct ws_conn {
     const struct ws_app *app;
     void *client;             /* of the app */
     struct ws_reader *reader; /* NULL: no frame is half read */
-    uint64_t next_ping_ms;
-    uint64_t limit_ms; /* a deadline of the app's own; 0: none */
+    uint64_t next_ping_ms;    /* 0: no heartbeats yet */
+    uint64_t limit_ms;        /* a deadline of the app's own; 0: none */
 };
 
 #define WS_CONN_MAGIC 0x7773636fu

@@ -7,6 +7,8 @@
 
 #define HTTP_BAD_VERSION "only HTTP/1.0 and HTTP/1.1 are spoken here"
 
+enum { HTTP_KEEP_BYTES = 4096 }; /* of a text that is done with */
+
 static struct http_message *http_of(llhttp_t *parser)
 {
     return parser->data;
@@ -145,6 +147,27 @@ void http_message_free(struct http_message *msg)
     strbuf_free(&msg->target);
     strbuf_free(&msg->text);
     strbuf_free(&msg->body);
+}
+
+/* Empties a text and keeps its memory, unless it is too much to lie idle. */
+static struct strbuf http_emptied(struct strbuf text)
+{
+    if (text.cap > HTTP_KEEP_BYTES)
+        strbuf_free(&text);
+    strbuf_clear(&text);
+    return text;
+}
+
+void http_message_reuse(struct http_message *msg, enum http_kind kind,
+                        const struct http_limits *limits)
+{
+    struct strbuf target = http_emptied(msg->target), text = http_emptied(msg->text);
+    struct strbuf body = http_emptied(msg->body);
+
+    http_message_init(msg, kind, limits);
+    msg->target = target;
+    msg->text = text;
+    msg->body = body;
 }
 
 static enum http_result http_failed(struct http_message *msg)

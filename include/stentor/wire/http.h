@@ -59,6 +59,10 @@ void http_message_init(struct http_message *msg, enum http_kind kind,
                        const struct http_limits *limits);
 void http_message_free(struct http_message *msg);
 
+/* Begins another message with the memory of one that is done with. */
+void http_message_reuse(struct http_message *msg, enum http_kind kind,
+                        const struct http_limits *limits);
+
 /* Reads on; `*used` is how many of the `len` bytes were consumed (less than `len` only at the
  * stops). After HTTP_DONE the message must be freed, and initialised again for the next one. */
 enum http_result http_message_feed(struct http_message *msg, const void *data, size_t len,

@@ -1,0 +1,336 @@
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include "engine_polling.h"
+#include "engine_queue.h"
+#include "engine_websocket.h"
+#include "io_thread.h"
+#include "stentor/base/clock.h"
+#include "stentor/base/obj.h"
+#include "ws_conn.h"
+
+static const struct config *engine_config(const struct engine *engine)
+{
+    return engine->thread->config;
+}
+
+static void engine_on_gap(struct session *session, const struct room *room, uint64_t from,
+                          uint64_t to)
+{
+    struct engine *engine = session->client;
+
+    engine->app->on_gap(engine, room, from, to);
+}
+
+static void engine_on_too_slow(struct session *session)
+{
+    engine_close(session->client, CLOSE_TOO_SLOW);
+}
+
+static const struct session_ops engine_session_ops = {
+    .gap = engine_on_gap,
+    .too_slow = engine_on_too_slow,
+    .answer = engine_polling_answer,
+    .answered = engine_polling_answered,
+};
+
+/* What the client is to be told in. */
+static enum dialect engine_dialect(const struct engine *engine)
+{
+    bool polls = engine->transport == ENGINE_POLLING;
+
+    if (polls && engine->protocol == ENGINE_IO_PROTOCOL_OLD)
+        return engine->base64 ? DIALECT_POLLING3 : DIALECT_POLLING3_BINARY;
+    if (polls)
+        return engine->msgpack ? DIALECT_POLLING_MSGPACK : DIALECT_POLLING;
+    if (engine->protocol == ENGINE_IO_PROTOCOL_OLD)
+        return dialect_with_deflate(DIALECT_SOCKETIO3, engine->ws->deflate);
+    return dialect_with_deflate(engine->msgpack ? DIALECT_SOCKETIO_MSGPACK : DIALECT_SOCKETIO,
+                                engine->ws->deflate);
+}
+
+void engine_update_dialect(struct engine *engine)
+{
+    session_set_dialect(engine->session, engine_dialect(engine));
+}
+
+struct engine *engine_new(struct io_thread *thread, const struct engine_app *app, unsigned protocol,
+                          bool base64)
+{
+    struct delivery *delivery = &thread->delivery;
+    struct engine *engine = calloc(1, sizeof(*engine));
+
+    OWNER_ASSERT(&thread->stage.owner);
+    if (engine == NULL)
+        return NULL;
+    OBJ_INIT(engine, ENGINE_MAGIC);
+    engine->protocol = (uint8_t)protocol;
+    engine->base64 = base64;
+    engine->thread = thread;
+    engine->app = app;
+    engine->session = session_new(delivery, NULL, engine_dialect(engine), &engine_session_ops,
+                                  engine, journal_head(&delivery->journal));
+    if (engine->session == NULL || !app->on_open(engine)) {
+        if (engine->session != NULL)
+            session_close(engine->session);
+        session_free(&engine->session);
+        free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+/* --- Heartbeats while it polls: pings of the server in protocol 4, of the client in protocol 3. */
+
+/* When the engine is closed unless something is heard of it before; UINT64_MAX: not at all. */
+static uint64_t engine_doom_ms(const struct engine *engine)
+{
+    uint64_t doom = UINT64_MAX;
+
+    if (engine->transport == ENGINE_POLLING && engine->protocol == ENGINE_IO_PROTOCOL_OLD)
+        doom = engine->next_ping_ms;
+    else if (engine->awaiting) /* next_ping lies one interval after the ping that is out */
+        doom = engine->next_ping_ms - (uint64_t)engine_config(engine)->ping_interval +
+               (uint64_t)engine_config(engine)->ping_timeout;
+    if (engine->limit_ms != 0 && engine->limit_ms < doom)
+        doom = engine->limit_ms;
+    return doom;
+}
+
+static void engine_arm(struct engine *engine)
+{
+    uint64_t deadline = engine_doom_ms(engine);
+
+    if (engine->transport != ENGINE_POLLING)
+        return;
+    if (!engine->awaiting && engine->next_ping_ms < deadline)
+        deadline = engine->next_ping_ms;
+    wheel_set(&engine->thread->engine_wheel, &engine->timer, deadline);
+}
+
+static uint64_t engine_overdue_ms(const struct engine *engine)
+{
+    return clock_ms() + (uint64_t)engine_config(engine)->ping_interval +
+           (uint64_t)engine_config(engine)->ping_timeout;
+}
+
+void engine_start_timer(struct engine *engine)
+{
+    engine->next_ping_ms = engine->protocol == ENGINE_IO_PROTOCOL_OLD
+                               ? engine_overdue_ms(engine)
+                               : io_thread_first_ping(engine->thread, clock_ms());
+    engine_arm(engine);
+}
+
+void engine_stop_timer(struct engine *engine)
+{
+    wheel_cancel(&engine->thread->engine_wheel, &engine->timer);
+    engine->awaiting = false;
+}
+
+/* A sign of life. */
+static void engine_heard(struct engine *engine)
+{
+    engine->awaiting = false;
+    if (engine->transport != ENGINE_POLLING)
+        return; /* the WebSocket has seen it */
+    if (engine->protocol == ENGINE_IO_PROTOCOL_OLD)
+        engine->next_ping_ms = engine_overdue_ms(engine);
+    engine_arm(engine);
+}
+
+static void engine_ping(struct engine *engine)
+{
+    engine->awaiting = true;
+    engine->next_ping_ms += (uint64_t)engine_config(engine)->ping_interval;
+    stats_add(&engine->thread->stats.pings, 1);
+    engine_arm(engine);
+    engine_send(engine, &(struct engine_io_packet){.type = ENGINE_IO_PING, .data = {"", 0}});
+}
+
+/* Closes the engine if its time has run out. */
+static bool engine_expire(struct engine *engine)
+{
+    uint64_t now_ms = clock_ms();
+
+    if (now_ms < engine_doom_ms(engine))
+        return false;
+    engine_close(engine, engine->limit_ms != 0 && now_ms >= engine->limit_ms ? CLOSE_CONNECT_TIMEOUT
+                                                                             : CLOSE_PING_TIMEOUT);
+    return true;
+}
+
+void engine_on_timer(struct wheel_timer *timer, void *thread)
+{
+    struct engine *engine = CONTAINER_OF(timer, struct engine, timer);
+
+    (void)thread;
+    OBJ_CHECK(engine, ENGINE_MAGIC);
+    if (engine->opening)
+        engine_websocket_begin_late(engine);
+    else if (!engine_expire(engine))
+        engine_ping(engine);
+}
+
+void engine_set_limit(struct engine *engine, uint64_t limit_ms)
+{
+    engine->limit_ms = limit_ms;
+    if (engine->ws != NULL)
+        ws_conn_set_limit(engine->ws, limit_ms);
+    else if (wheel_is_set(&engine->timer))
+        engine_arm(engine);
+}
+
+struct engine *engine_find(struct io_thread *thread, const uint8_t id[SESSION_ID_BYTES])
+{
+    struct session *session = session_find(&thread->delivery, id);
+    struct engine *engine;
+
+    if (session == NULL || session->ops != &engine_session_ops)
+        return NULL;
+    OBJ_CAST(engine, session->client, ENGINE_MAGIC);
+    /* The wheel's ticks are coarse: a request that comes too late is told so in any case. */
+    return engine->transport == ENGINE_POLLING && engine_expire(engine) ? NULL : engine;
+}
+
+/* --- Packets */
+
+void engine_send(struct engine *engine, const struct engine_io_packet *packet)
+{
+    if (engine->closed)
+        return;
+    if (engine->transport == ENGINE_WEBSOCKET && !engine->opening) {
+        engine_websocket_send(engine, engine->ws, packet);
+        return;
+    }
+    if (!engine_queue_add(&engine->queue, packet))
+        engine_close(engine, engine->queue.failed ? CLOSE_NO_MEMORY : CLOSE_QUEUE_FULL);
+    else if (engine->corked == 0)
+        engine_polling_flush(engine);
+}
+
+void engine_cork(struct engine *engine)
+{
+    engine->corked++;
+}
+
+void engine_uncork(struct engine *engine)
+{
+    engine->corked--;
+    if (engine->corked == 0 && !engine->closed && engine->transport == ENGINE_POLLING)
+        engine_polling_flush(engine);
+}
+
+/* The client's ping: in protocol 3 alone it is his to send. */
+static int engine_on_ping(struct engine *engine, const struct engine_io_packet *packet)
+{
+    struct engine_io_packet pong = *packet;
+
+    if (engine->protocol != ENGINE_IO_PROTOCOL_OLD)
+        return WS_CODE_PROTOCOL_ERROR;
+    engine_heard(engine);
+    pong.type = ENGINE_IO_PONG;
+    engine_send(engine, &pong);
+    return 0;
+}
+
+int engine_receive(struct engine *engine, const struct engine_io_packet *packet)
+{
+    switch (packet->type) {
+    case ENGINE_IO_MESSAGE:
+        return engine->app->on_message(engine, packet->binary, packet->data.ptr, packet->data.len);
+    case ENGINE_IO_PING:
+        return engine_on_ping(engine, packet);
+    case ENGINE_IO_PONG:
+        if (engine->protocol == ENGINE_IO_PROTOCOL_OLD)
+            return WS_CODE_PROTOCOL_ERROR;
+        engine_heard(engine);
+        return 0;
+    case ENGINE_IO_CLOSE:
+        engine_close(engine, CLOSE_PEER);
+        return 0;
+    case ENGINE_IO_OPEN:
+    case ENGINE_IO_UPGRADE:
+    case ENGINE_IO_NOOP:
+        break;
+    }
+    return 0;
+}
+
+void engine_use_msgpack(struct engine *engine)
+{
+    engine->msgpack = true;
+    engine_update_dialect(engine);
+}
+
+void engine_append_open(const struct engine *engine, struct strbuf *out)
+{
+    const struct config *config = engine_config(engine);
+    char id[SESSION_ID_TEXT];
+
+    session_id_text(engine->session->node.id, id);
+    engine_io_append_open(out, &(struct engine_io_handshake){
+                                   .sid = id,
+                                   .upgrades = engine->transport == ENGINE_POLLING,
+                                   .ping_interval = (unsigned)config->ping_interval,
+                                   .ping_timeout = (unsigned)config->ping_timeout,
+                                   .max_payload = (size_t)config->max_message_size,
+                               });
+}
+
+/* --- The end */
+
+/* A poll that waits is told: by a close packet, or by a noop if the client closed by itself. */
+static void engine_say_goodbye(struct engine *engine, enum close_reason reason)
+{
+    if (engine->transport == ENGINE_WEBSOCKET || engine->poll == NULL)
+        return;
+    engine_polling_finish(engine, reason == CLOSE_PEER ? ENGINE_IO_NOOP : ENGINE_IO_CLOSE);
+}
+
+void engine_close(struct engine *engine, enum close_reason reason)
+{
+    struct io_thread *thread = engine->thread;
+
+    OBJ_CHECK(engine, ENGINE_MAGIC);
+    OWNER_ASSERT(&thread->stage.owner);
+    if (engine->closed)
+        return;
+    engine->closed = true;
+    engine->app->on_close(engine, reason);
+    session_close(engine->session);
+    engine_stop_timer(engine);
+    engine_say_goodbye(engine, reason);
+    if (engine->transport == ENGINE_POLLING)
+        stats_add(&thread->stats.closes[reason], 1);
+    engine_websocket_close(engine, reason);
+    io_thread_bury_engine(thread, engine);
+}
+
+void engine_reap(struct engine_list *dead)
+{
+    struct engine *engine;
+
+    while ((engine = TAILQ_FIRST(dead)) != NULL) {
+        OBJ_CHECK(engine, ENGINE_MAGIC);
+        TAILQ_REMOVE(dead, engine, link);
+        engine->app->on_free(engine);
+        session_free(&engine->session);
+        strbuf_free(&engine->queue);
+        OBJ_CLEAR(engine);
+        free(engine);
+    }
+}
+
+void engine_close_all(struct io_thread *thread)
+{
+    struct idtable_node *node;
+
+    while ((node = idtable_any(&thread->delivery.sessions)) != NULL) {
+        struct session *session = CONTAINER_OF(node, struct session, node);
+
+        ENSURE(session->ops == &engine_session_ops); /* others went with their connections */
+        engine_close(session->client, CLOSE_SHUTDOWN);
+    }
+}

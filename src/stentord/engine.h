@@ -1,0 +1,124 @@
+/*
+ * engine.h - an Engine.IO session: a client of /socket.io/, by whatever transport it comes.
+ *
+ * It begins on HTTP long-polling or on WebSocket; one that polls may move to a WebSocket (upgrade).
+ * What its packets mean is up to the application on top, a table of functions. Messages of the
+ * broadcast reach it as any session; what is for this client alone goes to a WebSocket at once, or
+ * waits in the private queue for the next poll.
+ *
+ * Owned by the I/O thread that is named in its id; requests of it come to that thread.
+ *
+ * Lifetime:
+ *   open    from engine_new; known by its id
+ *   closed  engine_close, from anywhere: unknown, application's on_close called, on the thread's
+ *           list of dead engines
+ *   freed   engine_reap, at the end of the tick
+ *
+ * Source: the engine.io-protocol documents, revisions 4 and 3.
+ */
+#ifndef STENTORD_ENGINE_H
+#define STENTORD_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "session.h"
+#include "stats.h"
+#include "stentor/base/wheel.h"
+#include "stentor/wire/engine_io.h"
+
+struct engine;
+struct http_conn;
+struct io_thread;
+struct ws_conn;
+
+enum engine_transport { ENGINE_POLLING, ENGINE_WEBSOCKET };
+
+struct engine_app {
+    const char *name;
+    /* A client has connected: set engine->client. False when memory is out. */
+    bool (*on_open)(struct engine *engine);
+    /* A message came. 0, or a WebSocket close code when it broke the protocol. */
+    int (*on_message)(struct engine *engine, bool binary, const void *data, size_t len);
+    /* Messages of the room from `from` to `to` will not come. */
+    void (*on_gap)(struct engine *engine, const struct room *room, uint64_t from, uint64_t to);
+    /* The client is lost, or its transport; let go, free nothing. */
+    void (*on_close)(struct engine *engine, enum close_reason reason);
+    void (*on_free)(struct engine *engine);
+};
+
+struct engine {
+    unsigned magic;
+    uint8_t protocol;  /* 4 or 3 */
+    uint8_t transport; /* enum engine_transport */
+    uint8_t corked;    /* packets are gathered in the queue */
+    bool base64;       /* Engine.IO 3: the client takes no binary payloads */
+    bool msgpack;      /* the application speaks MessagePack with it */
+    bool awaiting;     /* polling: a ping is out */
+    bool opening;      /* the open packet has yet to be sent */
+    bool closed;
+    struct io_thread *thread;
+    struct session *session;
+    const struct engine_app *app;
+    void *client;             /* of the app */
+    struct ws_conn *ws;       /* the transport; NULL while it polls */
+    struct ws_conn *probe;    /* the WebSocket that it is about to move to; NULL: none */
+    struct http_conn *poll;   /* a GET that waits; NULL: none */
+    struct strbuf queue;      /* packets for this client alone (engine_queue.h) */
+    struct wheel_timer timer; /* while it polls, or opens */
+    uint64_t next_ping_ms;    /* Engine.IO 3: when the client's ping is overdue */
+    uint64_t limit_ms;        /* a deadline of the application; 0: none */
+    TAILQ_ENTRY(engine) link; /* in the thread's list of dead engines */
+};
+
+#define ENGINE_MAGIC 0x656e6769u
+
+TAILQ_HEAD(engine_list, engine);
+
+/* A session on the thread, without a transport yet. NULL when memory is out. */
+struct engine *engine_new(struct io_thread *thread, const struct engine_app *app, unsigned protocol,
+                          bool base64) MUST_CHECK;
+
+/* The open engine with that id, unless its time has run out. NULL without one. */
+struct engine *engine_find(struct io_thread *thread, const uint8_t id[SESSION_ID_BYTES]);
+
+/* Ends it; the client is told if its transport allows. Does nothing to a closed one. */
+void engine_close(struct engine *engine, enum close_reason reason);
+
+/* Frees the dead. At the end of a tick. */
+void engine_reap(struct engine_list *dead);
+
+/* Closes all engines of the thread that are left, as it ends. */
+void engine_close_all(struct io_thread *thread);
+
+/* Sends a packet to this client alone. */
+void engine_send(struct engine *engine, const struct engine_io_packet *packet);
+
+/* While corked, packets for a client that polls wait to go out together. */
+void engine_cork(struct engine *engine);
+void engine_uncork(struct engine *engine);
+
+/* A packet came. 0, or a WebSocket close code when it broke the protocol. */
+int engine_receive(struct engine *engine, const struct engine_io_packet *packet);
+
+/* The application's parser is MessagePack's. */
+void engine_use_msgpack(struct engine *engine);
+
+/* Unless the limit is set to 0 before, the client is closed at that time (connect_timeout). */
+void engine_set_limit(struct engine *engine, uint64_t limit_ms);
+
+/* The transport has changed, or what is spoken over it: so does the session's dialect. */
+void engine_update_dialect(struct engine *engine);
+
+/* Begins or ends the heartbeats of polling. */
+void engine_start_timer(struct engine *engine);
+void engine_stop_timer(struct engine *engine);
+
+/* The JSON of its open packet, appended. */
+void engine_append_open(const struct engine *engine, struct strbuf *out);
+
+/* Hands a deadline that has come to its engine: the wheel's callback. */
+void engine_on_timer(struct wheel_timer *timer, void *thread);
+
+#endif

@@ -1,0 +1,307 @@
+#include "engine_polling.h"
+
+#include <string.h>
+
+#include "cors.h"
+#include "delivery.h"
+#include "encoder.h"
+#include "engine_queue.h"
+#include "io_thread.h"
+#include "poll_response.h"
+#include "stentor/base/utf8.h"
+#include "ws_conn.h"
+
+static const struct config *engine_polling_config(const struct http_conn *http)
+{
+    return http->conn->thread->config;
+}
+
+static enum dialect engine_polling_dialect(const struct engine *engine)
+{
+    return (enum dialect)session_cursor(engine->session)->dialect;
+}
+
+/* Answers with a whole body, with the headers that other origins need. */
+static void engine_polling_respond(struct http_conn *http, int status, const char *type,
+                                   const struct strbuf *body, const char *more_headers)
+{
+    const struct config *config = engine_polling_config(http);
+    struct strbuf headers = STRBUF_INIT;
+
+    strbuf_append_str(&headers, "Cache-Control: no-store\r\n");
+    cors_append(&headers, config, cors_find(config, http->msg));
+    strbuf_append_str(&headers, more_headers);
+    if (headers.failed || body->failed)
+        conn_close(http->conn, CLOSE_NO_MEMORY);
+    else
+        http_conn_respond(http, status, strbuf_cstr(&headers), type, body->data, body->len);
+    strbuf_free(&headers);
+}
+
+void engine_polling_refuse(struct http_conn *http, enum engine_io_error error)
+{
+    struct strbuf body = STRBUF_INIT;
+
+    engine_io_append_error(&body, error);
+    engine_polling_respond(http, error == ENGINE_IO_FORBIDDEN ? 403 : 400, "application/json",
+                           &body, "");
+    strbuf_free(&body);
+}
+
+/* Proxies that keep a client on one server go by this cookie. */
+static void engine_polling_append_cookie(struct strbuf *out, const struct engine *engine)
+{
+    const char *name = engine->thread->config->sticky_cookie;
+    char id[SESSION_ID_TEXT];
+
+    if (*name == '\0')
+        return;
+    session_id_text(engine->session->node.id, id);
+    strbuf_printf(out, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax\r\n", name, id);
+}
+
+void engine_polling_open(struct engine *engine, struct http_conn *http)
+{
+    struct strbuf open = STRBUF_INIT, payload = STRBUF_INIT, cookie = STRBUF_INIT;
+    enum engine_io_payload form =
+        engine->protocol == ENGINE_IO_PROTOCOL_OLD ? ENGINE_IO_PAYLOAD_3 : ENGINE_IO_PAYLOAD_4;
+
+    engine_start_timer(engine);
+    engine_append_open(engine, &open);
+    engine_io_append_packet(&payload, form,
+                            &(struct engine_io_packet){
+                                .type = ENGINE_IO_OPEN,
+                                .data = {open.data, open.len},
+                            });
+    payload.failed |= open.failed;
+    strbuf_consume(&payload, engine_io_payload_skip(form));
+    engine_polling_append_cookie(&cookie, engine);
+    engine_polling_respond(http, 200, "text/plain; charset=UTF-8", &payload, strbuf_cstr(&cookie));
+    strbuf_free(&open);
+    strbuf_free(&payload);
+    strbuf_free(&cookie);
+}
+
+/* --- Answering a GET */
+
+/* The poll has its answer: the session waits for the next one. */
+static void engine_polling_release(struct engine *engine)
+{
+    struct http_conn *http = engine->poll;
+
+    engine->poll = NULL;
+    session_detach(engine->session);
+    http_conn_answered(http);
+}
+
+void engine_polling_answered(struct session *session)
+{
+    engine_polling_release(session->client);
+}
+
+/* Keeps what the socket did not take of the pieces. */
+static void engine_polling_hold(struct conn *conn, const struct iovec *iov, int count,
+                                size_t written)
+{
+    struct strbuf rest = STRBUF_INIT;
+    struct refbuf *buf;
+
+    for (int i = 0; i < count; i++) {
+        size_t skip = written < iov[i].iov_len ? written : iov[i].iov_len;
+        strbuf_append(&rest, (const char *)iov[i].iov_base + skip, iov[i].iov_len - skip);
+        written -= skip;
+    }
+    buf = rest.failed ? NULL : refbuf_copy(rest.data, rest.len);
+    strbuf_free(&rest);
+    if (buf == NULL) {
+        conn_close(conn, CLOSE_NO_MEMORY);
+        return;
+    }
+    conn_hold(conn, buf, 0);
+    refbuf_unref(&buf);
+}
+
+/* Writes a response: `payload` first, then the pieces, which are packets too. -1 when the
+ * connection is dead, and with it the engine. */
+static ssize_t engine_polling_write(struct engine *engine, const struct strbuf *payload,
+                                    const struct iovec *pieces, int count)
+{
+    enum dialect dialect = engine_polling_dialect(engine);
+    size_t skip = engine_io_payload_skip(encoder_payload(dialect)), len = 0, total;
+    struct conn *conn = engine->session->conn;
+    struct strbuf head = STRBUF_INIT;
+    struct iovec iov[DELIVERY_BATCH + 2];
+    int used = 1;
+    ssize_t written;
+
+    if (payload->len > 0)
+        iov[used++] = (struct iovec){payload->data, payload->len};
+    memcpy(&iov[used], pieces, (size_t)count * sizeof(*pieces));
+    used += count;
+    for (int i = 1; i < used; i++)
+        len += iov[i].iov_len;
+    poll_response_append_head(
+        &head, engine->thread->config, session_cursor(engine->session)->answer,
+        encoder_payload_is_binary(dialect, iov[1].iov_base, iov[1].iov_len), len - skip);
+    iov[0] = (struct iovec){head.data, head.len};
+    iov[1] = (struct iovec){(char *)iov[1].iov_base + skip, iov[1].iov_len - skip};
+    total = head.len + len - skip;
+    if (head.failed || payload->failed) {
+        conn_close(conn, CLOSE_NO_MEMORY);
+        written = -1;
+    } else {
+        written = conn_writev(conn, iov, used);
+    }
+    if (written >= 0 && (size_t)written < total)
+        engine_polling_hold(conn, iov, used, (size_t)written);
+    strbuf_free(&head);
+    if (written < 0 || engine->poll == NULL)
+        return -1;
+    engine_polling_release(engine);
+    return written;
+}
+
+ssize_t engine_polling_answer(struct session *session, const struct iovec *iov, int count)
+{
+    struct engine *engine = session->client;
+    struct strbuf payload = STRBUF_INIT;
+    ssize_t written;
+
+    engine_queue_drain(&engine->queue, encoder_payload(engine_polling_dialect(engine)), &payload);
+    written = engine_polling_write(engine, &payload, iov, count);
+    strbuf_free(&payload);
+    return written;
+}
+
+void engine_polling_flush(struct engine *engine)
+{
+    if (engine->poll != NULL && engine->session->conn != NULL && engine->queue.len > 0)
+        engine_polling_answer(engine->session, NULL, 0);
+}
+
+void engine_polling_finish(struct engine *engine, enum engine_io_type type)
+{
+    enum engine_io_payload form = encoder_payload(engine_polling_dialect(engine));
+    struct strbuf payload = STRBUF_INIT;
+
+    if (engine->poll == NULL)
+        return;
+    if (form == ENGINE_IO_PAYLOAD_3_BINARY)
+        form = ENGINE_IO_PAYLOAD_3;
+    engine_io_append_packet(&payload, form,
+                            &(struct engine_io_packet){.type = type, .data = {"", 0}});
+    (void)!engine_polling_write(engine, &payload, NULL, 0);
+    strbuf_free(&payload);
+}
+
+/* --- GET */
+
+/* The client hung up on its poll, or the network did: the session is lost. */
+static void engine_polling_on_abort(struct http_conn *http, void *context)
+{
+    struct engine *engine = context;
+
+    (void)http;
+    engine->poll = NULL;
+    session_detach(engine->session);
+    engine_close(engine, CLOSE_RESET);
+}
+
+static void engine_polling_on_goodbye(struct http_conn *http, void *context)
+{
+    struct engine *engine = context;
+
+    session_cursor(engine->session)->answer =
+        poll_response_answer(((unsigned)session_cursor(engine->session)->answer - 2) / 2, false);
+    (void)http;
+    engine_close(engine, CLOSE_SHUTDOWN);
+}
+
+static const struct http_waiter engine_polling_waiter = {
+    .on_abort = engine_polling_on_abort,
+    .on_goodbye = engine_polling_on_goodbye,
+    .watch = true,
+};
+
+/* Two polls at once: nobody could say in which order their answers arrive. */
+static void engine_polling_overlap(struct engine *engine, struct http_conn *http)
+{
+    engine_close(engine, CLOSE_PROTOCOL_ERROR);
+    engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
+}
+
+void engine_polling_get(struct engine *engine, struct http_conn *http)
+{
+    const struct config *config = engine_polling_config(http);
+    uint8_t answer = poll_response_answer(cors_find(config, http->msg), http->keep_alive);
+
+    if (engine->poll != NULL) {
+        engine_polling_overlap(engine, http);
+        return;
+    }
+    stats_add(&engine->thread->stats.polls, 1);
+    engine->poll = http;
+    http_conn_suspend(http, &engine_polling_waiter, engine);
+    /* Engine.IO 3's forms of payloads do not mix: then what is for the client alone goes first. */
+    if (engine->queue.len > 0 && engine_polling_dialect(engine) == DIALECT_POLLING3_BINARY) {
+        engine->session->conn = http->conn;
+        session_cursor(engine->session)->answer = answer;
+        engine_polling_flush(engine);
+        return;
+    }
+    session_attach(engine->session, http->conn, answer);
+    if (engine->poll != http)
+        return; /* answered already, or closed */
+    engine_polling_flush(engine);
+    if (engine->poll == http && engine->probe != NULL) /* it waits for this, to upgrade */
+        engine_polling_finish(engine, ENGINE_IO_NOOP);
+}
+
+/* --- POST */
+
+/* How the packets in the body are put together; false when this client may not send that. */
+static bool engine_polling_form(const struct engine *engine, const struct http_conn *http,
+                                enum engine_io_payload *form)
+{
+    bool binary = http_header_has_token(http->msg, "content-type", "application/octet-stream");
+
+    *form = engine->protocol != ENGINE_IO_PROTOCOL_OLD ? ENGINE_IO_PAYLOAD_4
+            : binary                                   ? ENGINE_IO_PAYLOAD_3_BINARY
+                                                       : ENGINE_IO_PAYLOAD_3;
+    return !binary || *form == ENGINE_IO_PAYLOAD_3_BINARY;
+}
+
+/* Takes in all packets of the body. False when they broke the protocol. */
+static bool engine_polling_receive(struct engine *engine, enum engine_io_payload form,
+                                   struct span body)
+{
+    struct engine_io_reader reader;
+    struct engine_io_packet packet;
+    enum engine_io_result result = ENGINE_IO_END;
+    int code = 0;
+
+    if (body.len == 0 || (form != ENGINE_IO_PAYLOAD_3_BINARY && !utf8_valid(body.ptr, body.len)))
+        return false;
+    engine_io_reader_init(&reader, form, body);
+    while (code == 0 && !engine->closed && engine->transport == ENGINE_POLLING &&
+           (result = engine_io_reader_next(&reader, &packet)) == ENGINE_IO_PACKET)
+        code = engine_receive(engine, &packet);
+    engine_io_reader_free(&reader);
+    return code == 0 && result != ENGINE_IO_FAILED;
+}
+
+void engine_polling_post(struct engine *engine, struct http_conn *http)
+{
+    struct span body = {http->msg->body.data, http->msg->body.len};
+    struct strbuf ok = {.data = (char[]){'o', 'k'}, .len = 2};
+    enum engine_io_payload form;
+
+    engine_cork(engine);
+    if (engine_polling_form(engine, http, &form) && engine_polling_receive(engine, form, body)) {
+        engine_polling_respond(http, 200, "text/html", &ok, "");
+    } else {
+        engine_close(engine, CLOSE_PROTOCOL_ERROR);
+        engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
+    }
+    engine_uncork(engine);
+}

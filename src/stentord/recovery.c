@@ -1,0 +1,261 @@
+#include "recovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io_thread.h"
+#include "server.h"
+#include "socketio_client.h"
+#include "stentor/base/clock.h"
+
+/* Where the client with a pid is. */
+struct recovery_entry {
+    struct idtable_node node;          /* the pid */
+    struct io_thread *thread;          /* that it is connected to, */
+    uint8_t session[SESSION_ID_BYTES]; /* and its session there */
+    struct recovery_record *record;    /* what is kept of it; NULL: it is connected */
+    struct recovery_claim *claim;      /* that waits for the client to be given up */
+    uint64_t kept_until_ms;
+    TAILQ_ENTRY(recovery_entry) link; /* in the list of those that are kept */
+};
+
+enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD };
+
+/* The other mails. */
+struct recovery_notice {
+    struct mail mail;
+    enum recovery_notice_kind kind;
+    uint8_t id[SESSION_ID_BYTES]; /* the pid; of a yield, the session */
+    struct recovery_record *record;
+};
+
+bool recovery_table_init(struct recovery_table *table)
+{
+    TAILQ_INIT(&table->kept);
+    table->kept_count = 0;
+    return idtable_init(&table->entries);
+}
+
+static struct recovery_entry *recovery_find(const struct recovery_table *table,
+                                            const uint8_t pid[SESSION_ID_BYTES])
+{
+    struct idtable_node *node = idtable_find(&table->entries, pid);
+
+    return node != NULL ? CONTAINER_OF(node, struct recovery_entry, node) : NULL;
+}
+
+/* Takes the record out of the entry; the client counts as connected. */
+static struct recovery_record *recovery_take(struct io_thread *home, struct recovery_entry *entry)
+{
+    struct recovery_record *record = entry->record;
+
+    if (record == NULL)
+        return NULL;
+    entry->record = NULL;
+    TAILQ_REMOVE(&home->recovery.kept, entry, link);
+    home->recovery.kept_count--;
+    stats_sub(&home->stats.recovery_kept, 1);
+    return record;
+}
+
+static void recovery_answer(struct recovery_claim *claim, struct recovery_record *record)
+{
+    claim->record = record;
+    claim->mail.open = socketio_connect_resume;
+    stage_post(&claim->thread->stage, &claim->mail);
+}
+
+static void recovery_remove(struct io_thread *home, struct recovery_entry *entry)
+{
+    free(recovery_take(home, entry));
+    if (entry->claim != NULL)
+        recovery_answer(entry->claim, NULL);
+    idtable_remove(&home->recovery.entries, &entry->node);
+    free(entry);
+}
+
+void recovery_table_destroy(struct recovery_table *table)
+{
+    struct idtable_node *node;
+
+    while (table->entries.buckets != NULL && (node = idtable_any(&table->entries)) != NULL) {
+        struct recovery_entry *entry = CONTAINER_OF(node, struct recovery_entry, node);
+
+        idtable_remove(&table->entries, node);
+        if (entry->claim != NULL)
+            recovery_claim_free(entry->claim);
+        free(entry->record);
+        free(entry);
+    }
+    idtable_destroy(&table->entries);
+}
+
+bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                       uint8_t pid[SESSION_ID_BYTES])
+{
+    struct recovery_entry *entry = calloc(1, sizeof(*entry));
+
+    OWNER_ASSERT(&thread->stage.owner);
+    if (entry == NULL)
+        return false;
+    session_id_make(&thread->delivery, pid);
+    memcpy(entry->node.id, pid, SESSION_ID_BYTES);
+    memcpy(entry->session, session, SESSION_ID_BYTES);
+    entry->thread = thread;
+    idtable_add(&thread->recovery.entries, &entry->node);
+    return true;
+}
+
+/* --- On the home thread */
+
+/* How many may be kept here. */
+static unsigned recovery_limit(const struct io_thread *home)
+{
+    unsigned limit = (unsigned)home->config->recovery_sessions / home->server->io_thread_count;
+
+    return limit > 0 ? limit : 1;
+}
+
+static void recovery_put(struct io_thread *home, struct recovery_entry *entry,
+                         struct recovery_record *record)
+{
+    struct recovery_table *table = &home->recovery;
+
+    free(recovery_take(home, entry));
+    entry->record = record;
+    entry->kept_until_ms = clock_ms() + (uint64_t)home->config->recovery_time * 1000;
+    TAILQ_INSERT_TAIL(&table->kept, entry, link);
+    table->kept_count++;
+    stats_add(&home->stats.recovery_kept, 1);
+    while (table->kept_count > recovery_limit(home))
+        recovery_remove(home, TAILQ_FIRST(&table->kept));
+}
+
+/* The entry's client is the claimant's from now on. */
+static void recovery_grant(struct recovery_entry *entry, struct recovery_claim *claim,
+                           struct recovery_record *record)
+{
+    entry->thread = claim->thread;
+    memcpy(entry->session, claim->session, SESSION_ID_BYTES);
+    recovery_answer(claim, record);
+}
+
+static void recovery_on_keep(struct io_thread *home, const uint8_t pid[SESSION_ID_BYTES],
+                             struct recovery_record *record)
+{
+    struct recovery_entry *entry = recovery_find(&home->recovery, pid);
+    struct recovery_claim *claim = entry != NULL ? entry->claim : NULL;
+
+    if (entry == NULL) {
+        free(record);
+    } else if (claim != NULL) {
+        entry->claim = NULL;
+        recovery_grant(entry, claim, record);
+    } else {
+        recovery_put(home, entry, record);
+    }
+}
+
+static void recovery_on_forget(struct io_thread *home, const uint8_t pid[SESSION_ID_BYTES])
+{
+    struct recovery_entry *entry = recovery_find(&home->recovery, pid);
+
+    if (entry != NULL)
+        recovery_remove(home, entry);
+}
+
+static void recovery_open_notice(struct mail *mail, void *self)
+{
+    struct recovery_notice *notice = CONTAINER_OF(mail, struct recovery_notice, mail);
+
+    switch (notice->kind) {
+    case RECOVERY_KEEP:
+        recovery_on_keep(self, notice->id, notice->record);
+        break;
+    case RECOVERY_FORGET:
+        recovery_on_forget(self, notice->id);
+        break;
+    case RECOVERY_YIELD:
+        socketio_connect_yield(self, notice->id);
+        break;
+    }
+    free(notice);
+}
+
+/* False when memory is out. */
+static bool recovery_notify(struct io_thread *thread, enum recovery_notice_kind kind,
+                            const uint8_t id[SESSION_ID_BYTES], struct recovery_record *record)
+{
+    struct recovery_notice *notice = malloc(sizeof(*notice));
+
+    if (notice == NULL)
+        return false;
+    notice->mail.open = recovery_open_notice;
+    notice->kind = kind;
+    memcpy(notice->id, id, SESSION_ID_BYTES);
+    notice->record = record;
+    stage_post(&thread->stage, &notice->mail);
+    return true;
+}
+
+static void recovery_open_claim(struct mail *mail, void *self)
+{
+    struct recovery_claim *claim = CONTAINER_OF(mail, struct recovery_claim, mail);
+    struct io_thread *home = self;
+    struct recovery_entry *entry = recovery_find(&home->recovery, claim->pid);
+
+    OWNER_ASSERT(&home->stage.owner);
+    if (entry == NULL) {
+        recovery_answer(claim, NULL);
+    } else if (entry->record != NULL) {
+        recovery_grant(entry, claim, recovery_take(home, entry));
+    } else if (entry->claim != NULL ||
+               !recovery_notify(entry->thread, RECOVERY_YIELD, entry->session, NULL)) {
+        recovery_answer(claim, NULL); /* another one came first */
+    } else {
+        entry->claim = claim;
+    }
+}
+
+/* --- From any thread */
+
+static struct io_thread *recovery_home(const struct io_thread *thread,
+                                       const uint8_t pid[SESSION_ID_BYTES])
+{
+    return &thread->server->io_threads[pid[0]];
+}
+
+void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
+                   struct recovery_record *record)
+{
+    enum recovery_notice_kind kind = record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET;
+
+    if (!recovery_notify(recovery_home(thread, pid), kind, pid, record))
+        free(record);
+}
+
+void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES])
+{
+    (void)!recovery_notify(recovery_home(thread, pid), RECOVERY_FORGET, pid, NULL);
+}
+
+void recovery_submit(struct recovery_claim *claim)
+{
+    claim->mail.open = recovery_open_claim;
+    stage_post(&recovery_home(claim->thread, claim->pid)->stage, &claim->mail);
+}
+
+void recovery_claim_free(struct recovery_claim *claim)
+{
+    strbuf_free(&claim->auth);
+    free(claim->record);
+    free(claim);
+}
+
+void recovery_expire(struct io_thread *thread, uint64_t now_ms)
+{
+    struct recovery_entry *entry;
+
+    while ((entry = TAILQ_FIRST(&thread->recovery.kept)) != NULL && entry->kept_until_ms <= now_ms)
+        recovery_remove(thread, entry);
+}

@@ -1,0 +1,87 @@
+/*
+ * recovery.h - clients that lost their transport: what is needed to go on where they were.
+ *
+ * Socket.IO's connection state recovery: at its first connect a client is given a secret, the pid.
+ * When its transport is lost, its rooms and its place in the journal are kept for recovery_time
+ * seconds. With another transport it presents the pid and the offset of the last message that it
+ * has, and gets what it missed from the journal.
+ *
+ * A pid is at home on the I/O thread that made it, which knows where its client is now: connected,
+ * on any thread, or kept here. A client may come back on another thread, and before the server has
+ * noticed that its old transport is dead. So everything goes by mail to the home, and from there:
+ *
+ *   keep    the client's thread  -> home       here is what to keep of it
+ *   forget  the client's thread  -> home       it has left for good
+ *   claim   the returning thread -> home       it is back: let me have it
+ *   yield   home -> the client's thread        give it up; a keep or a forget follows
+ *   answer  home -> the returning thread       what was kept; or nothing
+ *
+ * Each I/O thread owns one table. Mails of one thread arrive in order, so a yield that finds no
+ * client has been overtaken by a keep or a forget.
+ */
+#ifndef STENTORD_RECOVERY_H
+#define STENTORD_RECOVERY_H
+
+#include <sys/queue.h>
+
+#include "session.h"
+#include "stentor/base/mailbox.h"
+
+struct io_thread;
+
+struct recovery_room {
+    struct span name; /* empty: everyone */
+    uint64_t from;    /* messages up to here were not meant for it */
+};
+
+/* What is kept of a client in a namespace: one allocation. */
+struct recovery_record {
+    int namespace;
+    uint8_t id[SESSION_ID_BYTES]; /* of its socket */
+    size_t room_count;
+    struct recovery_room rooms[];
+};
+
+/* A claim; it travels to the home and comes back as the answer. */
+struct recovery_claim {
+    struct mail mail;
+    uint8_t pid[SESSION_ID_BYTES];
+    struct io_thread *thread;          /* of the returning client */
+    uint8_t session[SESSION_ID_BYTES]; /* its Engine.IO session */
+    int namespace;
+    bool has_offset;
+    uint64_t offset;
+    struct strbuf auth;             /* of its CONNECT packet */
+    struct recovery_record *record; /* in the answer; NULL: nothing was found */
+};
+
+TAILQ_HEAD(recovery_list, recovery_entry);
+
+struct recovery_table {
+    struct idtable entries;    /* by pid */
+    struct recovery_list kept; /* of these, those of lost clients; the oldest first */
+    unsigned kept_count;
+};
+
+/* False when memory is out. */
+bool recovery_table_init(struct recovery_table *table) MUST_CHECK;
+void recovery_table_destroy(struct recovery_table *table);
+
+/* A client connects: gives it a pid, at home here. False when memory is out. */
+bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                       uint8_t pid[SESSION_ID_BYTES]) MUST_CHECK;
+
+/* Takes over the record (NULL: memory is out, and it is forgotten). */
+void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
+                   struct recovery_record *record);
+
+void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]);
+
+/* Takes over the claim; `mail.open` is called with it on the client's thread, which frees it. */
+void recovery_submit(struct recovery_claim *claim);
+void recovery_claim_free(struct recovery_claim *claim);
+
+/* Forgets what has been kept for too long. Each second. */
+void recovery_expire(struct io_thread *thread, uint64_t now_ms);
+
+#endif

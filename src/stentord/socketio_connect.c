@@ -1,0 +1,459 @@
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance.h"
+#include "delivery.h"
+#include "io_thread.h"
+#include "server.h"
+#include "socketio_client.h"
+#include "stentor/base/crypto.h"
+#include "ws_conn.h"
+
+/* Clients and servers connect to namespaces: CONNECT, DISCONNECT, and the way back to where a
+ * client was (recovery.h). */
+
+static struct socketio_socket *socketio_add_socket(struct socketio_client *client, int namespace)
+{
+    struct socketio_socket *sockets = client->sockets;
+
+    if (client->socket_count > 0) {
+        sockets = malloc((client->socket_count + 1) * sizeof(*sockets));
+        if (sockets == NULL)
+            return NULL;
+        memcpy(sockets, client->sockets, client->socket_count * sizeof(*sockets));
+        if (client->sockets != &client->first)
+            free(client->sockets);
+        client->sockets = sockets;
+    }
+    struct socketio_socket *socket = &sockets[client->socket_count++];
+    *socket = (struct socketio_socket){.namespace = namespace};
+    session_id_make(client->engine->session->delivery, socket->id);
+    return socket;
+}
+
+static void socketio_remove_socket(struct socketio_client *client, struct socketio_socket *socket)
+{
+    *socket = client->sockets[--client->socket_count];
+}
+
+static const char *socketio_namespace(const struct socketio_client *client, int namespace)
+{
+    return client->engine->thread->config->namespaces[namespace];
+}
+
+static bool socketio_is_old(const struct socketio_client *client)
+{
+    return client->engine->protocol == ENGINE_IO_PROTOCOL_OLD;
+}
+
+/* Refuses a CONNECT: with an object, or for old clients with a text. */
+static void socketio_refuse(struct socketio_client *client, struct span namespace,
+                            const char *message)
+{
+    struct socket_io_packet head = {.type = SOCKET_IO_CONNECT_ERROR, .namespace = namespace};
+    struct strbuf data = STRBUF_INIT;
+
+    if (!socketio_is_old(client))
+        strbuf_append_str(&data, "{\"message\":");
+    json_append_string(&data, message, strlen(message));
+    if (!socketio_is_old(client))
+        strbuf_append_char(&data, '}');
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
+    strbuf_free(&data);
+}
+
+static void socketio_welcome(struct socketio_client *client, const struct socketio_socket *socket)
+{
+    const char *namespace = socketio_namespace(client, socket->namespace);
+    struct socket_io_packet head = {
+        .type = SOCKET_IO_CONNECT,
+        .namespace = {namespace, strlen(namespace)},
+    };
+    char id[SESSION_ID_TEXT], pid[SESSION_ID_TEXT];
+    struct strbuf data = STRBUF_INIT;
+
+    session_id_text(socket->id, id);
+    if (!socketio_is_old(client))
+        strbuf_printf(&data, "{\"sid\":\"%s\"", id);
+    if (socket->has_pid) {
+        session_id_text(socket->pid, pid);
+        strbuf_printf(&data, ",\"pid\":\"%s\"", pid);
+    }
+    if (!socketio_is_old(client))
+        strbuf_append_char(&data, '}');
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
+    strbuf_free(&data);
+}
+
+/* Joins the rooms that the client's `auth` names: {"rooms": ["a", "b"]}. NULL or what is wrong. */
+static const char *socketio_join_auth_rooms(struct socketio_client *client, int namespace,
+                                            const json_t *auth)
+{
+    const json_t *rooms = json_object_get(auth, "rooms");
+    const char *error = NULL;
+
+    if (rooms != NULL && !json_is_array(rooms))
+        return "auth.rooms must be an array of rooms' names";
+    for (size_t i = 0; i < json_array_size(rooms) && error == NULL; i++) {
+        const json_t *room = json_array_get(rooms, i);
+
+        error = !json_is_string(room)
+                    ? "auth.rooms must be an array of rooms' names"
+                    : socketio_event_join(
+                          client, namespace,
+                          (struct span){json_string_value(room), json_string_length(room)});
+    }
+    return error;
+}
+
+/* Takes the client out of everything in the namespace. */
+static void socketio_leave_namespace(struct socketio_client *client, int namespace)
+{
+    struct session *session = client->engine->session;
+
+    for (uint32_t i = session->membership_count; i-- > 0;) {
+        struct room *room = session->memberships[i].room;
+        if (room->namespace == namespace)
+            session_leave(session, namespace, (struct span){room->name, room->name_len});
+    }
+}
+
+/* Joins everyone in the namespace, and the rooms in `auth`. NULL or what is wrong. */
+static const char *socketio_join_namespace(struct socketio_client *client, int namespace,
+                                           struct span auth_text)
+{
+    struct session *session = client->engine->session;
+    uint64_t head = journal_head(&session->delivery->journal);
+    json_t *auth = json_loadb(auth_text.ptr, auth_text.len, json_load_flags(), NULL);
+    const char *error =
+        session_join_error(session_join(session, namespace, (struct span){"", 0}, head));
+
+    if (error == NULL)
+        error = socketio_join_auth_rooms(client, namespace, auth);
+    if (error != NULL)
+        socketio_leave_namespace(client, namespace);
+    json_decref(auth);
+    return error;
+}
+
+/* The client is in the namespace: says so, and gives it what it is due. */
+static void socketio_connected(struct socketio_client *client, struct socketio_socket *socket,
+                               struct span auth)
+{
+    struct session *session = client->engine->session;
+    int namespace = socket->namespace;
+
+    socket->connecting = false;
+    engine_set_limit(client->engine, 0);
+    engine_cork(client->engine);
+    socketio_welcome(client, socket);
+    if (client->engine->thread->config->conformance)
+        conformance_connected(client, namespace, auth);
+    engine_uncork(client->engine);
+    if (!session_is_gone(session))
+        delivery_catch_up(session->delivery, session);
+}
+
+/* Connects a client that is not to be recovered, or cannot be. */
+static void socketio_connect_new(struct socketio_client *client, struct socketio_socket *socket,
+                                 struct span auth)
+{
+    struct io_thread *thread = client->engine->thread;
+    const char *name = socketio_namespace(client, socket->namespace);
+    const char *error = socketio_join_namespace(client, socket->namespace, auth);
+
+    if (client->engine->closed)
+        return;
+    if (error != NULL) {
+        socketio_remove_socket(client, socket);
+        socketio_refuse(client, (struct span){name, strlen(name)}, error);
+        return;
+    }
+    socket->has_pid = thread->config->recovery_time > 0 && !socketio_is_old(client) &&
+                      recovery_register(thread, client->engine->session->node.id, socket->pid);
+    socketio_connected(client, socket, auth);
+}
+
+/* --- Coming back */
+
+/* The pid and the offset in the CONNECT's data; NULL without a pid that could be one of ours. */
+static struct recovery_claim *socketio_read_claim(const struct socketio_client *client,
+                                                  struct span auth)
+{
+    const struct server *server = client->engine->thread->server;
+    json_t *data = json_loadb(auth.ptr, auth.len, json_load_flags(), NULL);
+    const json_t *pid = json_object_get(data, "pid");
+    const char *offset = json_string_value(json_object_get(data, "offset"));
+    struct recovery_claim *claim = NULL;
+    uint8_t id[SESSION_ID_BYTES];
+    char *end = "";
+
+    if (json_is_string(pid) &&
+        crypto_base64url_decode(id, sizeof(id), json_string_value(pid), json_string_length(pid)) &&
+        id[0] < server->io_thread_count)
+        claim = calloc(1, sizeof(*claim));
+    if (claim != NULL) {
+        memcpy(claim->pid, id, sizeof(id));
+        claim->has_offset = offset != NULL;
+        claim->offset = offset != NULL ? strtoull(offset, &end, 10) : 0;
+        if (*end != '\0') { /* the last argument of an event that was not ours */
+            free(claim);
+            claim = NULL;
+        }
+    }
+    json_decref(data);
+    return claim;
+}
+
+/* Asks for what is kept of the client. False when there can be nothing. */
+static bool socketio_claim(struct socketio_client *client, struct socketio_socket *socket,
+                           struct span auth)
+{
+    struct io_thread *thread = client->engine->thread;
+    struct recovery_claim *claim;
+
+    if (thread->config->recovery_time == 0 || socketio_is_old(client))
+        return false;
+    claim = socketio_read_claim(client, auth);
+    if (claim == NULL)
+        return false;
+    claim->thread = thread;
+    claim->namespace = socket->namespace;
+    memcpy(claim->session, client->engine->session->node.id, SESSION_ID_BYTES);
+    strbuf_append(&claim->auth, auth.ptr, auth.len);
+    if (claim->auth.failed) {
+        recovery_claim_free(claim);
+        return false;
+    }
+    socket->connecting = true;
+    recovery_submit(claim);
+    return true;
+}
+
+/* From where on messages of the room are due. */
+static uint64_t socketio_resume_from(const struct recovery_claim *claim,
+                                     const struct recovery_room *room)
+{
+    return claim->has_offset && claim->offset > room->from ? claim->offset : room->from;
+}
+
+/* Does the journal still hold everything that the client missed? */
+static bool socketio_can_resume(const struct session *session, const struct recovery_claim *claim)
+{
+    const struct recovery_record *record = claim->record;
+    const struct room_table *rooms = &session->delivery->rooms;
+
+    if (record == NULL || record->namespace != claim->namespace)
+        return false;
+    for (size_t i = 0; i < record->room_count; i++) {
+        struct span name = record->rooms[i].name;
+        const struct room *room = room_find(rooms, record->namespace, name.ptr, name.len);
+        uint64_t trimmed = room != NULL ? room->trimmed : rooms->forgotten;
+        if (trimmed > socketio_resume_from(claim, &record->rooms[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Puts the client back into its rooms. False when memory is out. */
+static bool socketio_rejoin(struct session *session, const struct recovery_claim *claim)
+{
+    const struct recovery_record *record = claim->record;
+    uint64_t first = UINT64_MAX;
+    bool joined = true;
+
+    for (size_t i = 0; i < record->room_count; i++) {
+        uint64_t from = socketio_resume_from(claim, &record->rooms[i]);
+        first = from < first ? from : first;
+    }
+    session_rewind(session, first);
+    for (size_t i = 0; i < record->room_count && joined; i++)
+        joined = session_join(session, record->namespace, record->rooms[i].name,
+                              socketio_resume_from(claim, &record->rooms[i])) == SESSION_JOINED;
+    return joined;
+}
+
+/* Is the offset one that this server has given out? */
+static bool socketio_offset_known(const struct io_thread *thread,
+                                  const struct recovery_claim *claim)
+{
+    return claim->offset <= atomic_load_explicit(&thread->server->newest_seq, memory_order_relaxed);
+}
+
+static void socketio_resume(struct socketio_client *client, struct socketio_socket *socket,
+                            struct recovery_claim *claim)
+{
+    struct io_thread *thread = client->engine->thread;
+    struct session *session = client->engine->session;
+    struct span auth = {claim->auth.data, claim->auth.len};
+
+    if (socketio_offset_known(thread, claim) && socketio_can_resume(session, claim)) {
+        if (!socketio_rejoin(session, claim)) {
+            engine_close(client->engine, CLOSE_NO_MEMORY);
+            return;
+        }
+        memcpy(socket->id, claim->record->id, SESSION_ID_BYTES);
+        memcpy(socket->pid, claim->pid, SESSION_ID_BYTES);
+        socket->has_pid = true;
+        stats_add(&thread->stats.recovered, 1);
+        socketio_connected(client, socket, auth);
+        return;
+    }
+    stats_add(&thread->stats.recovery_missed, 1);
+    if (claim->record != NULL)
+        recovery_forget(thread, claim->pid);
+    socketio_connect_new(client, socket, auth);
+}
+
+/* Nobody is there any more who could take the record: it is kept further on. */
+static void socketio_return(struct io_thread *thread, struct recovery_claim *claim)
+{
+    if (claim->record == NULL)
+        return;
+    recovery_keep(thread, claim->pid, claim->record);
+    claim->record = NULL;
+}
+
+void socketio_connect_resume(struct mail *mail, void *self)
+{
+    struct recovery_claim *claim = CONTAINER_OF(mail, struct recovery_claim, mail);
+    struct io_thread *thread = self;
+    struct engine *engine = engine_find(thread, claim->session);
+    struct socketio_client *client = engine != NULL ? engine->client : NULL;
+    struct socketio_socket *socket =
+        client != NULL ? socketio_client_find(client, claim->namespace) : NULL;
+
+    OWNER_ASSERT(&thread->stage.owner);
+    if (socket != NULL && socket->connecting)
+        socketio_resume(client, socket, claim);
+    else
+        socketio_return(thread, claim);
+    recovery_claim_free(claim);
+}
+
+/* --- Packets */
+
+int socketio_connect_handle(struct socketio_client *client, const struct socket_io_packet *packet)
+{
+    const struct config *config = client->engine->thread->config;
+    struct span name = packet->namespace;
+    struct socketio_socket *socket;
+    int namespace;
+
+    if (socketio_is_old(client)) { /* there it may have a query */
+        const char *query = memchr(name.ptr, '?', name.len);
+        name.len = query != NULL ? (size_t)(query - name.ptr) : name.len;
+    }
+    namespace = config_find_namespace(config, name.ptr, name.len);
+    if (namespace < 0) {
+        socketio_refuse(client, name, "Invalid namespace");
+        return 0;
+    }
+    if (socketio_client_find(client, namespace) != NULL)
+        return socketio_is_old(client) ? 0 : WS_CODE_PROTOCOL_ERROR;
+    socket = socketio_add_socket(client, namespace);
+    if (socket == NULL)
+        socketio_refuse(client, name, "the server has no memory");
+    else if (!socketio_claim(client, socket, packet->data))
+        socketio_connect_new(client, socket, packet->data);
+    return 0;
+}
+
+void socketio_connect_default(struct socketio_client *client)
+{
+    const struct socket_io_packet packet = {
+        .type = SOCKET_IO_CONNECT,
+        .namespace = {"/", 1},
+        .data = {"", 0},
+    };
+
+    (void)!socketio_connect_handle(client, &packet);
+}
+
+void socketio_connect_end(struct socketio_client *client, struct socketio_socket *socket)
+{
+    if (socket->has_pid)
+        recovery_forget(client->engine->thread, socket->pid);
+    socketio_leave_namespace(client, socket->namespace);
+    socketio_remove_socket(client, socket);
+}
+
+/* --- The transport is lost */
+
+/* The bytes that the names of the client's rooms in the namespace take, and how many these are. */
+static size_t socketio_measure_rooms(const struct session *session, int namespace, size_t *count)
+{
+    size_t bytes = 0;
+
+    *count = 0;
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        const struct room *room = session->memberships[i].room;
+        if (room->namespace != namespace)
+            continue;
+        bytes += room->name_len;
+        ++*count;
+    }
+    return bytes;
+}
+
+static struct recovery_record *socketio_make_record(const struct session *session,
+                                                    const struct socketio_socket *socket)
+{
+    size_t count, names = socketio_measure_rooms(session, socket->namespace, &count);
+    struct recovery_record *record =
+        malloc(sizeof(*record) + count * sizeof(record->rooms[0]) + names);
+    char *text;
+
+    if (record == NULL)
+        return NULL;
+    record->namespace = socket->namespace;
+    memcpy(record->id, socket->id, SESSION_ID_BYTES);
+    record->room_count = 0;
+    text = (char *)&record->rooms[count];
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        const struct membership *membership = &session->memberships[i];
+        const struct room *room = membership->room;
+
+        if (room->namespace != socket->namespace)
+            continue;
+        memcpy(text, room->name, room->name_len);
+        record->rooms[record->room_count++] = (struct recovery_room){
+            .name = {text, room->name_len},
+            .from = membership->from,
+        };
+        text += room->name_len;
+    }
+    return record;
+}
+
+/* Who broke the protocol begins anew, and a server that stops keeps nothing. */
+static bool socketio_is_worth_keeping(enum close_reason reason)
+{
+    return reason != CLOSE_PROTOCOL_ERROR && reason != CLOSE_SHUTDOWN && reason != CLOSE_NO_MEMORY;
+}
+
+void socketio_connect_keep(struct socketio_client *client, enum close_reason reason)
+{
+    struct io_thread *thread = client->engine->thread;
+
+    for (uint32_t i = 0; i < client->socket_count; i++) {
+        const struct socketio_socket *socket = &client->sockets[i];
+
+        if (!socket->has_pid)
+            continue;
+        if (socketio_is_worth_keeping(reason))
+            recovery_keep(thread, socket->pid,
+                          socketio_make_record(client->engine->session, socket));
+        else
+            recovery_forget(thread, socket->pid);
+    }
+}
+
+void socketio_connect_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES])
+{
+    struct engine *engine = engine_find(thread, session);
+
+    if (engine != NULL)
+        engine_close(engine, CLOSE_REPLACED);
+}
