@@ -1,6 +1,8 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -235,6 +237,12 @@ void conn_send_buf(struct conn *conn, struct refbuf *buf)
         n = conn_write(conn, buf->data, buf->len);
     if (n >= 0 && (size_t)n < buf->len)
         conn_hold(conn, buf, (size_t)n);
+}
+
+void conn_set_timeout(struct conn *conn, int timeout_ms)
+{
+    if (conn->peer.family != AF_UNIX)
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
 
 void conn_stop_reading(struct conn *conn, bool stop)

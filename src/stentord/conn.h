@@ -134,6 +134,9 @@ void conn_send(struct conn *conn, const void *data, size_t len);
 /* The same with shared bytes, of which a reference is kept instead of a copy. */
 void conn_send_buf(struct conn *conn, struct refbuf *buf);
 
+/* Ends the connection when what was sent has not been acknowledged for that long. */
+void conn_set_timeout(struct conn *conn, int timeout_ms);
+
 /* Stops or resumes reading; a peer that sends more is held back by TCP. */
 void conn_stop_reading(struct conn *conn, bool stop);
 

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "http_conn.h"
+#include "io_thread.h"
+
 /* Are answers to all origins alike? */
 static bool cors_is_open(const struct config *config)
 {
@@ -33,11 +36,17 @@ void cors_append(struct strbuf *out, const struct config *config, unsigned kind)
         strbuf_append_str(out, "Access-Control-Allow-Credentials: true\r\n");
 }
 
-void cors_append_preflight(struct strbuf *out, const struct config *config, unsigned kind)
+void cors_on_preflight(struct http_conn *http)
 {
-    cors_append(out, config, kind);
+    const struct config *config = http->conn->thread->config;
+    unsigned kind = cors_find(config, http->msg);
+    struct strbuf headers = STRBUF_INIT;
+
+    cors_append(&headers, config, kind);
     if (kind > 0)
-        strbuf_append_str(out, "Access-Control-Allow-Methods: GET, POST\r\n"
-                               "Access-Control-Allow-Headers: Content-Type, Last-Event-ID\r\n"
-                               "Access-Control-Max-Age: 86400\r\n");
+        strbuf_append_str(&headers, "Access-Control-Allow-Methods: GET, POST\r\n"
+                                    "Access-Control-Allow-Headers: Content-Type, Last-Event-ID\r\n"
+                                    "Access-Control-Max-Age: 86400\r\n");
+    http_conn_respond(http, 204, strbuf_cstr(&headers), "text/plain", "", 0);
+    strbuf_free(&headers);
 }

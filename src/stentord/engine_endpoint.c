@@ -95,16 +95,6 @@ static bool engine_endpoint_check(struct http_conn *http, const struct engine_qu
     return true;
 }
 
-static void engine_endpoint_preflight(struct http_conn *http)
-{
-    const struct config *config = http->conn->thread->config;
-    struct strbuf headers = STRBUF_INIT;
-
-    cors_append_preflight(&headers, config, cors_find(config, http->msg));
-    http_conn_respond(http, 204, strbuf_cstr(&headers), "text/plain", "", 0);
-    strbuf_free(&headers);
-}
-
 /* A WebSocket: a client that begins with it, or one that moves to it. */
 static void engine_endpoint_upgrade(struct http_conn *http, const struct engine_query *wanted)
 {
@@ -160,7 +150,7 @@ static void engine_endpoint_on_request(struct http_conn *http)
     struct engine *engine;
 
     if (http_method_is(http->msg, HTTP_OPTIONS)) {
-        engine_endpoint_preflight(http);
+        cors_on_preflight(http);
         return;
     }
     if (!engine_endpoint_check(http, &wanted))

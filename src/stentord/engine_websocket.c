@@ -106,6 +106,14 @@ static bool engine_websocket_parse(const struct engine *engine, enum ws_opcode o
     return true;
 }
 
+/* The transport is gone. */
+static void engine_websocket_lose(struct engine *engine)
+{
+    engine->ws->client = NULL;
+    engine->ws = NULL;
+    session_detach(engine->session);
+}
+
 static int engine_websocket_on_message(struct ws_conn *ws, enum ws_opcode opcode,
                                        const uint8_t *payload, size_t len)
 {
@@ -118,8 +126,10 @@ static int engine_websocket_on_message(struct ws_conn *ws, enum ws_opcode opcode
     if (engine_websocket_parse(engine, opcode, (struct span){(const char *)payload, len}, &packet))
         code = ws == engine->probe ? engine_websocket_receive_probe(engine, &packet)
                                    : engine_receive(engine, &packet);
-    if (code != 0 && ws == engine->ws)
+    if (code != 0 && ws == engine->ws) {
+        engine_websocket_lose(engine); /* which is closed with that code */
         engine_close(engine, CLOSE_PROTOCOL_ERROR);
+    }
     return code;
 }
 
@@ -144,15 +154,14 @@ static void engine_websocket_on_close(struct ws_conn *ws)
 {
     struct engine *engine = ws->client;
 
-    ws->client = NULL;
     if (engine == NULL)
         return;
     if (engine->probe == ws) {
+        ws->client = NULL;
         engine->probe = NULL;
         return;
     }
-    engine->ws = NULL;
-    session_detach(engine->session);
+    engine_websocket_lose(engine);
     engine_close(engine, CLOSE_PEER);
 }
 

@@ -48,6 +48,7 @@ libstentord_a_SOURCES = \
 	src/stentord/session.c src/stentord/session.h \
 	src/stentord/socketio_client.c src/stentord/socketio_client.h \
 	src/stentord/socketio_connect.c src/stentord/socketio_events.c \
+	src/stentord/sse_client.c src/stentord/sse_client.h \
 	src/stentord/stage.c src/stentord/stage.h \
 	src/stentord/static_endpoint.c src/stentord/static_endpoint.h \
 	src/stentord/static_files.c src/stentord/static_files.h \

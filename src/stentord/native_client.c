@@ -7,16 +7,46 @@
 #include "room_query.h"
 #include "server.h"
 #include "stentor/wire/native.h"
+#include "stentor/wire/packjson.h"
 #include "ws_handshake.h"
 
 static const uint8_t native_ping[] = {0x80 | WS_PING, 0};
 
+static bool native_is_msgpack(const struct session *session)
+{
+    uint8_t dialect = session_cursor(session)->dialect;
+
+    return dialect == DIALECT_NATIVE_MSGPACK || dialect == DIALECT_NATIVE_MSGPACK_DEFLATE;
+}
+
+/* Appends a frame with the object, whose JSON is given, in the client's form. */
+static void native_append_frame(struct strbuf *out, const struct session *session,
+                                const struct strbuf *text)
+{
+    struct strbuf packed = STRBUF_INIT;
+
+    if (text->failed) {
+        out->failed = true;
+    } else if (native_is_msgpack(session)) {
+        packjson_encode(&packed, (struct span){text->data, text->len}, NULL, 0);
+        ws_append_frame(out, WS_BINARY, false, packed.data, packed.len);
+        out->failed |= packed.failed;
+    } else {
+        ws_append_frame(out, WS_TEXT, false, text->data, text->len);
+    }
+    strbuf_free(&packed);
+}
+
 static void native_send(struct ws_conn *ws, const struct strbuf *text)
 {
-    if (text->failed)
+    struct strbuf frame = STRBUF_INIT;
+
+    native_append_frame(&frame, ws->client, text);
+    if (frame.failed)
         conn_close(ws->conn, CLOSE_NO_MEMORY);
     else
-        ws_conn_send(ws, WS_TEXT, text->data, text->len);
+        conn_send(ws->conn, frame.data, frame.len);
+    strbuf_free(&frame);
 }
 
 static void native_gap(struct session *session, const struct room *room, uint64_t from, uint64_t to)
@@ -66,9 +96,16 @@ static const char *native_leave(struct session *session, struct span room)
     return NULL;
 }
 
+/* A message from the client: JSON, and what its placeholders stand for. */
+struct native_request {
+    struct span text;
+    struct refbuf *const *attachments;
+    size_t attachment_count;
+};
+
 /* Does what the command says; NULL or what was wrong with it. */
 static const char *native_execute(struct ws_conn *ws, const struct native_command *command,
-                                  struct span text, char error[ENVELOPE_ERROR])
+                                  const struct native_request *request, char error[ENVELOPE_ERROR])
 {
     struct session *session = ws->client;
     struct span room = {command->room, command->room != NULL ? strlen(command->room) : 0};
@@ -79,7 +116,8 @@ static const char *native_execute(struct ws_conn *ws, const struct native_comman
     case NATIVE_LEAVE:
         return native_leave(session, room);
     case NATIVE_PUBLISH:
-        return client_publish(ws->conn->thread, native_namespace(session), text, NULL, 0, error)
+        return client_publish(ws->conn->thread, native_namespace(session), request->text,
+                              request->attachments, request->attachment_count, error)
                    ? NULL
                    : error;
     case NATIVE_PING:
@@ -88,8 +126,7 @@ static const char *native_execute(struct ws_conn *ws, const struct native_comman
     return NULL;
 }
 
-static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const uint8_t *payload,
-                             size_t len)
+static void native_handle(struct ws_conn *ws, const struct native_request *request)
 {
     struct stats *stats = &ws->conn->thread->stats;
     struct native_command command;
@@ -97,11 +134,8 @@ static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const ui
     char buffer[ENVELOPE_ERROR];
     const char *error = NULL;
 
-    if (opcode != WS_TEXT)
-        return WS_CODE_UNSUPPORTED;
-    stats_add(&stats->client_events, 1);
-    if (native_parse((const char *)payload, len, &command, &error))
-        error = native_execute(ws, &command, (struct span){(const char *)payload, len}, buffer);
+    if (native_parse(request->text.ptr, request->text.len, &command, &error))
+        error = native_execute(ws, &command, request, buffer);
     if (error != NULL) {
         stats_add(&stats->client_events_refused, 1);
         native_append_error(&answer, command.id, error);
@@ -113,6 +147,41 @@ static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const ui
     native_send(ws, &answer);
     strbuf_free(&answer);
     native_command_free(&command);
+}
+
+static void native_handle_msgpack(struct ws_conn *ws, const uint8_t *payload, size_t len)
+{
+    struct strbuf answer = STRBUF_INIT;
+    struct packjson decoded;
+    const char *error;
+
+    if (packjson_decode(&decoded, payload, len, &error)) {
+        native_handle(ws, &(struct native_request){
+                              .text = {decoded.json.data, decoded.json.len},
+                              .attachments = decoded.attachments,
+                              .attachment_count = decoded.attachment_count,
+                          });
+    } else {
+        stats_add(&ws->conn->thread->stats.client_events_refused, 1);
+        native_append_error(&answer, (struct span){"", 0}, error);
+        native_send(ws, &answer);
+    }
+    packjson_free(&decoded);
+    strbuf_free(&answer);
+}
+
+static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const uint8_t *payload,
+                             size_t len)
+{
+    bool msgpack = native_is_msgpack(ws->client);
+
+    if (opcode != (msgpack ? WS_BINARY : WS_TEXT))
+        return WS_CODE_UNSUPPORTED;
+    stats_add(&ws->conn->thread->stats.client_events, 1);
+    if (msgpack)
+        native_handle_msgpack(ws, payload, len);
+    else
+        native_handle(ws, &(struct native_request){.text = {(const char *)payload, len}});
     return 0;
 }
 
@@ -166,46 +235,22 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
     session_id_text(session->node.id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session_cursor(session)->seq);
-    ws_append_frame(answer, WS_TEXT, false, text.data, text.len);
-    if (answer->failed || text.failed)
+    native_append_frame(answer, session, &text);
+    if (answer->failed)
         conn_close(session->conn, CLOSE_NO_MEMORY);
     else
         conn_send(session->conn, answer->data, answer->len);
     strbuf_free(&text);
 }
 
-/* A `since` from the future is another server's, or this one's with another clock: nothing that the
- * client has can be told from what it lacks. */
-static void native_tell_unknown(struct session *session)
-{
-    for (uint32_t i = 0; i < session->membership_count && !session_is_gone(session); i++)
-        native_gap(session, session->memberships[i].room, 0, native_head(session));
-}
-
-static enum session_join_result native_join_all(struct session *session,
-                                                const struct room_query *query)
-{
-    uint64_t cursor = session_cursor(session)->seq;
-    enum session_join_result result =
-        session_join(session, query->namespace, (struct span){"", 0}, cursor);
-
-    for (size_t i = 0; i < query->room_count && session_join_error(result) == NULL; i++)
-        result = session_join_room(session, query->namespace, query->rooms[i], cursor);
-    return result;
-}
-
-static void native_start(struct ws_conn *ws, const struct room_query *query, struct strbuf *answer)
+static void native_start(struct ws_conn *ws, const struct room_query *query, bool msgpack,
+                         struct strbuf *answer)
 {
     struct io_thread *thread = ws->conn->thread;
-    uint64_t head = journal_head(&thread->delivery.journal);
-    /* A client may have been given, by another thread, what this one has yet to receive. */
-    bool unknown =
-        query->has_since &&
-        query->since > atomic_load_explicit(&thread->server->newest_seq, memory_order_relaxed);
-    uint64_t cursor = query->has_since && !unknown ? query->since : head;
-    struct session *session =
-        session_new(&thread->delivery, ws->conn, dialect_with_deflate(DIALECT_NATIVE, ws->deflate),
-                    &native_session_ops, ws, cursor);
+    struct session *session = session_new(
+        &thread->delivery, ws->conn,
+        dialect_with_deflate(msgpack ? DIALECT_NATIVE_MSGPACK : DIALECT_NATIVE, ws->deflate),
+        &native_session_ops, ws, room_query_cursor(query, thread));
     const char *error;
 
     if (session == NULL) {
@@ -218,15 +263,34 @@ static void native_start(struct ws_conn *ws, const struct room_query *query, str
     native_hello(session, query->namespace, answer);
     if (session_is_gone(session))
         return;
-    error = session_join_error(native_join_all(session, query));
+    error = room_query_join(query, session);
     if (error != NULL) {
         ws_conn_close(ws, WS_CODE_POLICY, error, CLOSE_PROTOCOL_ERROR);
         return;
     }
-    if (unknown)
-        native_tell_unknown(session);
+    if (room_query_from_future(query, thread->server))
+        room_query_tell_unknown(session);
     if (!session_is_gone(session))
         delivery_catch_up(&thread->delivery, session);
+}
+
+/* The first of the client's subprotocols that is known here; NULL when it offers none. */
+static const char *native_subprotocol(const struct http_conn *http)
+{
+    struct strbuf offers = STRBUF_INIT;
+    struct span list, offer;
+    const char *chosen = NULL;
+
+    if (http_header_joined(http->msg, "sec-websocket-protocol", &offers)) {
+        list = (struct span){offers.data, offers.len};
+        while (chosen == NULL && http_list_next(&list, &offer))
+            chosen = http_span_equals(offer, NATIVE_SUBPROTOCOL) ? NATIVE_SUBPROTOCOL
+                     : http_span_equals(offer, NATIVE_SUBPROTOCOL_MSGPACK)
+                         ? NATIVE_SUBPROTOCOL_MSGPACK
+                         : NULL;
+    }
+    strbuf_free(&offers);
+    return chosen;
 }
 
 static bool native_on_head(struct http_conn *http)
@@ -237,9 +301,11 @@ static bool native_on_head(struct http_conn *http)
     if (!ws_handshake_check(http))
         return false;
     if (room_query_parse(http, &query)) {
-        struct ws_conn *ws = ws_handshake_accept(http, &native_app, NATIVE_SUBPROTOCOL, &answer);
+        const char *subprotocol = native_subprotocol(http);
+        bool msgpack = subprotocol != NULL && strcmp(subprotocol, NATIVE_SUBPROTOCOL_MSGPACK) == 0;
+        struct ws_conn *ws = ws_handshake_accept(http, &native_app, subprotocol, &answer);
         if (ws != NULL)
-            native_start(ws, &query, &answer);
+            native_start(ws, &query, msgpack, &answer);
     }
     strbuf_free(&answer);
     room_query_free(&query);

@@ -11,7 +11,8 @@
 #include "server.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/crypto.h"
-#include "stentor/wire/socket_io.h"
+#include "stentor/wire/packarray.h"
+#include "stentor/wire/packjson.h"
 
 /* What a binary body stands for in the arguments: its attachment. */
 #define PUBLISH_PLACEHOLDER "{\"_placeholder\":true,\"num\":0}"
@@ -21,6 +22,11 @@ enum { PUBLISH_MAX_BATCH = 10000 };
 static struct server *publish_server(const struct http_conn *http)
 {
     return http->conn->thread->server;
+}
+
+static struct span publish_span(const struct strbuf *text)
+{
+    return (struct span){text->data, text->len};
 }
 
 static void publish_refuse(struct http_conn *http, int status, const char *headers,
@@ -249,6 +255,92 @@ static void publish_envelopes(struct http_conn *http)
     }
 }
 
+static bool publish_is_msgpack(const struct http_conn *http)
+{
+    return http_header_has_token(http->msg, "content-type", "application/msgpack") ||
+           http_header_has_token(http->msg, "content-type", "application/vnd.msgpack") ||
+           http_header_has_token(http->msg, "content-type", "application/x-msgpack");
+}
+
+static void publish_refuse_msgpack(struct http_conn *http, const char *error)
+{
+    char text[ENVELOPE_ERROR];
+
+    snprintf(text, sizeof(text), "the body cannot be used as MessagePack: %s", error);
+    publish_refuse(http, 400, NULL, "bad_msgpack", text);
+}
+
+/* Makes the message of one envelope; NULL with a sentence in `error`. */
+static struct message *publish_unpack(const struct http_conn *http, struct span packed,
+                                      char error[ENVELOPE_ERROR])
+{
+    struct envelope_context context = publish_context(http);
+    struct message *message = NULL;
+    struct packjson decoded;
+    const char *wrong;
+
+    if (packjson_decode(&decoded, packed.ptr, packed.len, &wrong)) {
+        context.attachments = decoded.attachments;
+        context.attachment_count = decoded.attachment_count;
+        message = envelope_parse(&context, publish_span(&decoded.json), error);
+    } else {
+        snprintf(error, ENVELOPE_ERROR, "%s", wrong);
+    }
+    packjson_free(&decoded);
+    return message;
+}
+
+/* All messages of the array, or none of them. */
+static void publish_packed_array(struct http_conn *http, struct packarray *array)
+{
+    char error[ENVELOPE_ERROR] = "", text[ENVELOPE_ERROR + 40];
+    struct publish_request *request = NULL;
+    struct span element;
+
+    if (array->left == 0 || array->left > PUBLISH_MAX_BATCH) {
+        publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
+        return;
+    }
+    request = publish_new_request(http, array->left);
+    if (request == NULL)
+        return;
+    while (packarray_next(array, &element)) {
+        struct message *message = publish_unpack(http, element, error);
+
+        if (message == NULL) {
+            snprintf(text, sizeof(text), "element %zu: %s", request->count, error);
+            publish_refuse(http, 400, NULL, "bad_envelope", text);
+            publish_request_free(&request);
+            return;
+        }
+        publish_request_add(request, message);
+    }
+    if (packarray_complete(array)) {
+        publish_submit(http, request, true);
+        return;
+    }
+    publish_request_free(&request);
+    publish_refuse_msgpack(http, "the array is cut off, or there are bytes behind it");
+}
+
+/* POST /publish with MessagePack: a map, or an array of them. */
+static void publish_packed(struct http_conn *http)
+{
+    struct span body = publish_span(&http->msg->body);
+    char error[ENVELOPE_ERROR];
+    struct packarray array;
+
+    if (packarray_begin(&array, body)) {
+        publish_packed_array(http, &array);
+        return;
+    }
+    struct message *message = publish_unpack(http, body, error);
+    if (message != NULL)
+        publish_message(http, message);
+    else
+        publish_refuse(http, 400, NULL, "bad_envelope", error);
+}
+
 /* The parts of /publish/ROOM/EVENT?namespace=&key=, decoded. */
 struct publish_target {
     struct strbuf room, event, key;
@@ -298,14 +390,15 @@ static const char *publish_read_target(const struct http_conn *http, struct span
     return publish_read_query(http, query, target);
 }
 
-static struct span publish_span(const struct strbuf *text)
-{
-    return (struct span){text->data, text->len};
-}
+/* The data of /publish/ROOM/EVENT: JSON, and what its placeholders stand for. */
+struct publish_data {
+    struct span json;
+    struct packjson unpacked; /* holds what came as MessagePack or as bytes */
+};
 
 /* Makes the message of /publish/ROOM/EVENT; NULL when the request has been answered. */
 static struct message *publish_make(struct http_conn *http, const struct publish_target *target,
-                                    struct span args, struct refbuf *attachment)
+                                    struct publish_data *data)
 {
     struct span room = publish_span(&target->room), event = publish_span(&target->event);
     bool everyone = room.len == 1 && room.ptr[0] == '*';
@@ -315,11 +408,11 @@ static struct message *publish_make(struct http_conn *http, const struct publish
         .rooms = &room,
         .room_count = everyone ? 0 : 1,
         .event = event,
-        .args = args,
+        .args = data->json,
         .arg_count = 1,
         .key = publish_span(&target->key),
-        .attachments = &attachment,
-        .attachment_count = attachment != NULL ? 1 : 0,
+        .attachments = data->unpacked.attachments,
+        .attachment_count = data->unpacked.attachment_count,
     };
 
     if (wrong == NULL)
@@ -334,30 +427,55 @@ static struct message *publish_make(struct http_conn *http, const struct publish
     return message;
 }
 
-/* The body as arguments: JSON as it is, or an attachment. False when it has been answered. */
-static bool publish_body(struct http_conn *http, struct span *args, struct refbuf **attachment)
+static bool publish_bytes(struct http_conn *http, struct publish_data *data)
 {
     const struct strbuf *body = &http->msg->body;
-    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 80];
 
-    if (http_header_has_token(http->msg, "content-type", "application/octet-stream")) {
-        *args = (struct span){PUBLISH_PLACEHOLDER, strlen(PUBLISH_PLACEHOLDER)};
-        *attachment = refbuf_copy(body->data, body->len);
-        if (*attachment != NULL)
-            return true;
+    data->json = (struct span){PUBLISH_PLACEHOLDER, strlen(PUBLISH_PLACEHOLDER)};
+    data->unpacked.attachments[0] = refbuf_copy(body->data, body->len);
+    if (data->unpacked.attachments[0] == NULL) {
         publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
         return false;
     }
-    *args = json_trim(publish_span(body));
-    if (args->len == 0) {
-        *args = (struct span){"null", 4};
+    data->unpacked.attachment_count = 1;
+    return true;
+}
+
+static bool publish_json(struct http_conn *http, struct publish_data *data)
+{
+    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 80];
+
+    data->json = json_trim(publish_span(&http->msg->body));
+    if (data->json.len == 0) {
+        data->json = (struct span){"null", 4};
         return true;
     }
-    if (json_text_valid(args->ptr, args->len, error))
+    if (json_text_valid(data->json.ptr, data->json.len, error))
         return true;
     snprintf(text, sizeof(text), "the body is not JSON (a text needs double quotes): %s", error);
     publish_refuse(http, 400, NULL, "bad_json", text);
     return false;
+}
+
+static bool publish_unpack_data(struct http_conn *http, struct publish_data *data)
+{
+    const struct strbuf *body = &http->msg->body;
+    const char *error;
+
+    if (!packjson_decode(&data->unpacked, body->data, body->len, &error)) {
+        publish_refuse_msgpack(http, error);
+        return false;
+    }
+    data->json = publish_span(&data->unpacked.json);
+    return true;
+}
+
+/* Reads the body as its Content-Type says. False when the request has been answered. */
+static bool publish_read_data(struct http_conn *http, struct publish_data *data)
+{
+    if (http_header_has_token(http->msg, "content-type", "application/octet-stream"))
+        return publish_bytes(http, data);
+    return publish_is_msgpack(http) ? publish_unpack_data(http, data) : publish_json(http, data);
 }
 
 /* POST /publish/ROOM/EVENT: the body is the data. */
@@ -370,15 +488,14 @@ static void publish_to_target(struct http_conn *http, struct span path, struct s
         .namespace = publish_context(http).namespace,
     };
     const char *wrong = publish_read_target(http, path, query, &target);
-    struct refbuf *attachment = NULL;
+    struct publish_data data = {.json = {"", 0}};
     struct message *message = NULL;
-    struct span args;
 
     if (wrong != NULL)
         publish_refuse(http, 400, NULL, "bad_target", wrong);
-    else if (publish_body(http, &args, &attachment))
-        message = publish_make(http, &target, args, attachment);
-    refbuf_unref(&attachment);
+    else if (publish_read_data(http, &data))
+        message = publish_make(http, &target, &data);
+    packjson_free(&data.unpacked);
     publish_target_free(&target);
     if (message != NULL)
         publish_message(http, message);
@@ -391,6 +508,8 @@ static void publish_on_request(struct http_conn *http)
     http_split_target(http->msg, &path, &query);
     if (path.len > strlen(publish_endpoint.path))
         publish_to_target(http, path, query);
+    else if (publish_is_msgpack(http))
+        publish_packed(http);
     else
         publish_envelopes(http);
 }

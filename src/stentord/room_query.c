@@ -4,6 +4,7 @@
 
 #include "io_thread.h"
 #include "message.h"
+#include "server.h"
 
 /* Decimal digits of a seq; false for anything else. */
 static bool room_query_seq(struct span text, uint64_t *seq)
@@ -87,6 +88,52 @@ bool room_query_parse(struct http_conn *http, struct room_query *query)
     for (size_t i = 0; i < query->room_count; i++)
         query->rooms[i].ptr = query->names.data + (size_t)query->rooms[i].ptr;
     return true;
+}
+
+bool room_query_last_event_id(struct http_conn *http, struct room_query *query)
+{
+    struct span id;
+
+    if (!http_header(http->msg, "last-event-id", &id) || id.len == 0)
+        return true;
+    query->has_since = true;
+    if (room_query_seq(id, &query->since))
+        return true;
+    http_conn_error(http, 400, NULL, "bad_query", "Last-Event-ID must be a seq: digits only");
+    return false;
+}
+
+bool room_query_from_future(const struct room_query *query, struct server *server)
+{
+    /* Another thread may have given what this one has yet to receive. */
+    return query->has_since &&
+           query->since > atomic_load_explicit(&server->newest_seq, memory_order_relaxed);
+}
+
+uint64_t room_query_cursor(const struct room_query *query, const struct io_thread *thread)
+{
+    return query->has_since && !room_query_from_future(query, thread->server)
+               ? query->since
+               : journal_head(&thread->delivery.journal);
+}
+
+const char *room_query_join(const struct room_query *query, struct session *session)
+{
+    uint64_t cursor = session_cursor(session)->seq;
+    enum session_join_result result =
+        session_join(session, query->namespace, (struct span){"", 0}, cursor);
+
+    for (size_t i = 0; i < query->room_count && session_join_error(result) == NULL; i++)
+        result = session_join_room(session, query->namespace, query->rooms[i], cursor);
+    return session_join_error(result);
+}
+
+void room_query_tell_unknown(struct session *session)
+{
+    uint64_t head = journal_head(&session->delivery->journal);
+
+    for (uint32_t i = 0; i < session->membership_count && !session_is_gone(session); i++)
+        session->ops->gap(session, session->memberships[i].room, 0, head);
 }
 
 void room_query_free(struct room_query *query)

@@ -9,18 +9,14 @@
 #include "io_thread.h"
 #include "native_client.h"
 #include "publish_endpoint.h"
+#include "sse_client.h"
 #include "static_endpoint.h"
 
 /* In the order in which they are tried. */
 static const struct endpoint *const router_table[] = {
-    &engine_socketio_endpoint,
-    &native_endpoint,
-    &publish_endpoint,
-    &admin_healthz_endpoint,
-    &admin_metrics_endpoint,
-    &admin_status_endpoint,
-    &echo_endpoint,
-    &engine_conformance_endpoint,
+    &engine_socketio_endpoint, &native_endpoint,        &sse_endpoint,
+    &publish_endpoint,         &admin_healthz_endpoint, &admin_metrics_endpoint,
+    &admin_status_endpoint,    &echo_endpoint,          &engine_conformance_endpoint,
     &static_endpoint,
 };
 

@@ -5,6 +5,7 @@ libstentor_a_SOURCES += \
 	include/stentor/wire/engine_io.h src/wire/engine_io.c \
 	include/stentor/wire/http.h src/wire/http.c \
 	include/stentor/wire/native.h src/wire/native.c \
+	include/stentor/wire/packarray.h src/wire/packarray.c \
 	include/stentor/wire/packjson.h src/wire/packjson.c \
 	include/stentor/wire/socket_io.h src/wire/socket_io.c \
 	include/stentor/wire/sse.h src/wire/sse.c \

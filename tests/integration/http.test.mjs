@@ -83,7 +83,7 @@ test('unknown paths are 404, other methods 405 with Allow', withServer({}, async
   for (const target of ['/', '/nothing', '/wsx', '/ws/', '/publishing', '/socket.io', '/socket.io/x', '/echo/']) {
     assert.equal((await server.get(target)).status, 404, target);
   }
-  const allow = { '/ws': 'GET', '/socket.io/': 'GET, POST', '/publish': 'POST' };
+  const allow = { '/ws': 'GET', '/events': 'GET, OPTIONS', '/publish': 'POST' };
   for (const [target, methods] of Object.entries(allow)) {
     const answer = await server.get(target, { method: 'DELETE' });
     assert.equal(answer.status, 405, target);

@@ -333,7 +333,6 @@ test('who joins no namespace is closed after connect_timeout', withServer({ conn
 
 test('handshakes that are no WebSocket, or of another version, are refused as Engine.IO does', withServer({}, async (server) => {
   const refusals = {
-    '?EIO=4&transport=polling': { code: 0, message: 'Transport unknown' },
     '?EIO=4': { code: 0, message: 'Transport unknown' },
     '?EIO=4&transport=nothing': { code: 0, message: 'Transport unknown' },
     '?EIO=3&transport=websocket': { code: 5, message: 'Unsupported protocol version' },
@@ -350,13 +349,8 @@ test('handshakes that are no WebSocket, or of another version, are refused as En
   assert.equal(plain.status, 400);
   assert.ok(Number.isInteger(plain.json().code));
   const post = await server.get('/socket.io/?EIO=4&transport=polling', { method: 'POST', body: 'x' });
-  assert.equal(post.json().code, 0);
-}));
-
-test('the client library reports a server without polling', withServer({}, async (server) => {
-  const client = server.openSocketio('/', { transports: ['polling'] });
-
-  assert.ok((await client.refused()) instanceof Error);
+  assert.equal(post.status, 400);
+  assert.deepEqual(post.json(), { code: 2, message: 'Bad handshake method' });
 }));
 
 test('packets that break the protocol end the connection', withServer({}, async (server) => {

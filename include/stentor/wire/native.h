@@ -1,7 +1,8 @@
 /*
- * native.h - Stentor's own JSON protocol on /ws (subprotocol stentor.json).
+ * native.h - Stentor's own protocol on /ws (subprotocols stentor.json and stentor.msgpack).
  *
- * Each WebSocket text message is one JSON object with a `type`:
+ * Each WebSocket message is one object with a `type`, as JSON text or (see packjson.h) as a
+ * MessagePack map in a binary message:
  *   from the server  hello, message, gap, ack, error, pong
  *   from the client  join, leave, publish, ping
  * stentor-protocol(7) describes their members. Pure functions; any thread.
@@ -19,6 +20,7 @@
 #include "stentor/base/strbuf.h"
 
 #define NATIVE_SUBPROTOCOL "stentor.json"
+#define NATIVE_SUBPROTOCOL_MSGPACK "stentor.msgpack"
 
 enum native_command_type {
     NATIVE_JOIN,

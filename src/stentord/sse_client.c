@@ -1,0 +1,180 @@
+#include "sse_client.h"
+
+#include <string.h>
+
+#include "cors.h"
+#include "delivery.h"
+#include "io_thread.h"
+#include "room_query.h"
+#include "stentor/base/clock.h"
+#include "stentor/wire/sse.h"
+
+/* --- The stream. The connection's state is the session. */
+
+static void sse_gap(struct session *session, const struct room *room, uint64_t from, uint64_t to)
+{
+    struct strbuf data = STRBUF_INIT, event = STRBUF_INIT;
+
+    strbuf_append_str(&data, "{\"room\":");
+    if (room->name_len > 0)
+        json_append_string(&data, room->name, room->name_len);
+    else
+        strbuf_append_str(&data, "null");
+    strbuf_printf(&data, ",\"from\":%llu,\"to\":%llu}", (unsigned long long)from,
+                  (unsigned long long)to);
+    sse_append_event(&event, 0, (struct span){"gap", 3}, (struct span){data.data, data.len});
+    if (data.failed || event.failed)
+        conn_close(session->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(session->conn, event.data, event.len);
+    strbuf_free(&data);
+    strbuf_free(&event);
+}
+
+/* Nothing but its end can be told; the client will come back with its Last-Event-ID. */
+static void sse_too_slow(struct session *session)
+{
+    conn_close(session->conn, CLOSE_TOO_SLOW);
+}
+
+static const struct session_ops sse_session_ops = {
+    .gap = sse_gap,
+    .too_slow = sse_too_slow,
+};
+
+static void sse_on_data(struct conn *conn, uint8_t *data, size_t len)
+{
+    (void)conn; /* whatever a client may want behind this request, its answer has no end */
+    (void)data;
+    (void)len;
+}
+
+static void sse_on_eof(struct conn *conn)
+{
+    conn_close(conn, CLOSE_PEER);
+}
+
+static void sse_on_blocked(struct conn *conn)
+{
+    struct session *session = conn->state;
+
+    delivery_blocked(session->delivery, session);
+}
+
+static void sse_on_progress(struct conn *conn)
+{
+    (void)conn;
+}
+
+static void sse_on_drained(struct conn *conn)
+{
+    struct session *session = conn->state;
+
+    delivery_drained(session->delivery, session);
+}
+
+/* A comment, so that proxies see that the connection is in use, and that we see when it is not:
+ * the system gives up on what is not acknowledged in ping_timeout. */
+static void sse_on_deadline(struct conn *conn)
+{
+    conn_set_deadline(conn, clock_ms() + (uint64_t)conn->thread->config->ping_interval);
+    stats_add(&conn->thread->stats.pings, 1);
+    if (!conn_pending(conn))
+        conn_send(conn, SSE_COMMENT, strlen(SSE_COMMENT));
+}
+
+static void sse_on_goodbye(struct conn *conn)
+{
+    conn_finish(conn, CLOSE_SHUTDOWN);
+}
+
+static void sse_on_close(struct conn *conn)
+{
+    stats_sub(&conn->thread->stats.clients_sse, 1);
+    session_close(conn->state);
+}
+
+static void sse_on_free(struct conn *conn)
+{
+    struct session *session = conn->state;
+
+    session_free(&session);
+}
+
+static const struct conn_protocol sse_protocol = {
+    .name = "sse",
+    .on_data = sse_on_data,
+    .on_eof = sse_on_eof,
+    .on_blocked = sse_on_blocked,
+    .on_progress = sse_on_progress,
+    .on_drained = sse_on_drained,
+    .on_deadline = sse_on_deadline,
+    .on_goodbye = sse_on_goodbye,
+    .on_close = sse_on_close,
+    .on_free = sse_on_free,
+};
+
+/* --- The request */
+
+/* Sends the head of the answer and the beginning of the stream in one call. */
+static void sse_begin(struct session *session, unsigned cors_kind)
+{
+    const struct config *config = session->delivery->config;
+    struct strbuf out = STRBUF_INIT;
+
+    strbuf_append_str(&out, "HTTP/1.1 200 OK\r\nContent-Type: " SSE_CONTENT_TYPE "\r\n"
+                            "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+    cors_append(&out, config, cors_kind);
+    strbuf_append_str(&out, "Connection: close\r\n\r\n");
+    sse_append_start(&out, (unsigned)config->sse_retry, session_cursor(session)->seq);
+    if (out.failed)
+        conn_close(session->conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(session->conn, out.data, out.len);
+    strbuf_free(&out);
+}
+
+static void sse_start(struct http_conn *http, const struct room_query *query)
+{
+    struct conn *conn = http->conn;
+    struct io_thread *thread = conn->thread;
+    unsigned cors_kind = cors_find(thread->config, http->msg);
+    struct session *session = session_new(&thread->delivery, conn, DIALECT_SSE, &sse_session_ops,
+                                          NULL, room_query_cursor(query, thread));
+
+    if (session == NULL) {
+        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        return;
+    }
+    conn_set_timeout(conn, thread->config->ping_timeout);
+    http_conn_upgrade(http, &sse_protocol, session);
+    stats_add(&thread->stats.clients_sse, 1);
+    conn_set_deadline(conn, io_thread_first_ping(thread, clock_ms()));
+    sse_begin(session, cors_kind);
+    if (!session_is_gone(session) && room_query_join(query, session) != NULL)
+        conn_close(conn, CLOSE_NO_MEMORY); /* what else can go wrong was checked before */
+    if (!session_is_gone(session) && room_query_from_future(query, thread->server))
+        room_query_tell_unknown(session);
+    if (!session_is_gone(session))
+        delivery_catch_up(&thread->delivery, session);
+}
+
+static bool sse_on_head(struct http_conn *http)
+{
+    struct room_query query;
+
+    if (http_method_is(http->msg, HTTP_OPTIONS))
+        return true;
+    if (room_query_parse(http, &query) && room_query_last_event_id(http, &query))
+        sse_start(http, &query);
+    room_query_free(&query);
+    return false;
+}
+
+const struct endpoint sse_endpoint = {
+    .path = "/events",
+    .methods = 1u << HTTP_GET | 1u << HTTP_OPTIONS,
+    .allow = "GET, OPTIONS",
+    .on_head = sse_on_head,
+    .on_request = cors_on_preflight,
+};
