@@ -5,6 +5,7 @@
 unit_tests = \
 	tests/unit/test_crypto \
 	tests/unit/test_histogram \
+	tests/unit/test_idtable \
 	tests/unit/test_journal \
 	tests/unit/test_json \
 	tests/unit/test_mailbox \
@@ -17,7 +18,9 @@ unit_tests = \
 	tests/unit/test_engine_io \
 	tests/unit/test_http \
 	tests/unit/test_native \
+	tests/unit/test_packjson \
 	tests/unit/test_socket_io \
+	tests/unit/test_sse \
 	tests/unit/test_websocket
 
 # What programs without an LDADD of their own are linked with: the tests above. A test of
@@ -38,23 +41,35 @@ endif
 fuzz_ldadd = $(COMMON_LIBS) $(FUZZER_LDFLAGS)
 fuzz_targets = \
 	tests/fuzz/fuzz_deflate \
+	tests/fuzz/fuzz_engine_io \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_native \
+	tests/fuzz/fuzz_packjson_decode \
+	tests/fuzz/fuzz_packjson_encode \
 	tests/fuzz/fuzz_socket_io \
+	tests/fuzz/fuzz_sse \
 	tests/fuzz/fuzz_utf8 \
 	tests/fuzz/fuzz_websocket
 
 tests_fuzz_fuzz_deflate_SOURCES = tests/fuzz/fuzz_deflate.c $(fuzz_main)
 tests_fuzz_fuzz_deflate_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_engine_io_SOURCES = tests/fuzz/fuzz_engine_io.c $(fuzz_main)
+tests_fuzz_fuzz_engine_io_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_main)
 tests_fuzz_fuzz_http_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(fuzz_main)
 tests_fuzz_fuzz_json_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_native_SOURCES = tests/fuzz/fuzz_native.c $(fuzz_main)
 tests_fuzz_fuzz_native_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_packjson_decode_SOURCES = tests/fuzz/fuzz_packjson_decode.c $(fuzz_main)
+tests_fuzz_fuzz_packjson_decode_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_packjson_encode_SOURCES = tests/fuzz/fuzz_packjson_encode.c $(fuzz_main)
+tests_fuzz_fuzz_packjson_encode_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_socket_io_SOURCES = tests/fuzz/fuzz_socket_io.c $(fuzz_main)
 tests_fuzz_fuzz_socket_io_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(fuzz_main)
+tests_fuzz_fuzz_sse_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_utf8_SOURCES = tests/fuzz/fuzz_utf8.c $(fuzz_main)
 tests_fuzz_fuzz_utf8_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_websocket_SOURCES = tests/fuzz/fuzz_websocket.c $(fuzz_main)

@@ -9,6 +9,7 @@ bool idtable_init(struct idtable *table)
 {
     table->bucket_count = IDTABLE_FIRST_BUCKETS;
     table->count = 0;
+    table->start = 0;
     table->buckets = calloc(table->bucket_count, sizeof(*table->buckets));
     return table->buckets != NULL;
 }
@@ -19,13 +20,18 @@ void idtable_destroy(struct idtable *table)
     table->buckets = NULL;
 }
 
-static struct idtable_node **idtable_bucket(const struct idtable *table,
-                                            const uint8_t id[IDTABLE_ID])
+static size_t idtable_index(const struct idtable *table, const uint8_t id[IDTABLE_ID])
 {
     uint64_t hash;
 
     memcpy(&hash, id + IDTABLE_ID - sizeof(hash), sizeof(hash));
-    return &table->buckets[hash & (table->bucket_count - 1)];
+    return (size_t)hash & (table->bucket_count - 1);
+}
+
+static struct idtable_node **idtable_bucket(const struct idtable *table,
+                                            const uint8_t id[IDTABLE_ID])
+{
+    return &table->buckets[idtable_index(table, id)];
 }
 
 /* Twice as many buckets; without memory for them the chains grow longer instead. */
@@ -73,6 +79,7 @@ void idtable_remove(struct idtable *table, struct idtable_node *node)
     *at = node->next;
     node->next = NULL;
     table->count--;
+    table->start = idtable_index(table, node->id);
 }
 
 struct idtable_node *idtable_find(const struct idtable *table, const uint8_t id[IDTABLE_ID])
@@ -84,10 +91,15 @@ struct idtable_node *idtable_find(const struct idtable *table, const uint8_t id[
     return node;
 }
 
+/* Begins where something was removed last. Who empties the table passes each bucket once that way;
+ * from the first bucket on it would be a square of their number. */
 struct idtable_node *idtable_any(const struct idtable *table)
 {
-    for (size_t i = 0; i < table->bucket_count; i++)
-        if (table->buckets[i] != NULL)
-            return table->buckets[i];
+    for (size_t i = 0; i < table->bucket_count; i++) {
+        size_t index = (table->start + i) & (table->bucket_count - 1);
+
+        if (table->buckets[index] != NULL)
+            return table->buckets[index];
+    }
     return NULL;
 }

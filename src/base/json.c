@@ -10,11 +10,29 @@ size_t json_load_flags(void)
     return JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
 }
 
+/* jansson overlooks a NUL character behind a number or a keyword, while clients' parsers stop
+ * there. JSON has none anywhere. */
+static const char *json_nul(const char *text, size_t len)
+{
+    return len > 0 ? memchr(text, '\0', len) : NULL;
+}
+
+struct json_t *json_load_text(const char *text, size_t len)
+{
+    return json_nul(text, len) == NULL ? json_loadb(text, len, json_load_flags(), NULL) : NULL;
+}
+
 bool json_text_valid(const char *text, size_t len, char error[JSON_MAX_ERROR])
 {
+    const char *nul = json_nul(text, len);
     json_error_t where;
-    json_t *value = json_loadb(text, len, json_load_flags(), &where);
+    json_t *value;
 
+    if (nul != NULL) {
+        snprintf(error, JSON_MAX_ERROR, "byte %zu is a NUL character", (size_t)(nul - text) + 1);
+        return false;
+    }
+    value = json_loadb(text, len, json_load_flags(), &where);
     if (value == NULL) {
         snprintf(error, JSON_MAX_ERROR, "line %d column %d: %.90s", where.line, where.column,
                  where.text);
@@ -194,6 +212,7 @@ void json_append_string(struct strbuf *out, const char *text, size_t len)
             strbuf_append(out, (char[]){'\\', (char)c}, 2);
         plain = i + 1;
     }
-    strbuf_append(out, text + plain, len - plain);
+    if (plain < len)
+        strbuf_append(out, text + plain, len - plain);
     strbuf_append_char(out, '"');
 }

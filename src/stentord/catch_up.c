@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "conn.h"
+#include "poll_response.h"
 #include "stentor/base/obj.h"
 
 enum { CATCH_UP_ROUNDS = 4 };
@@ -248,7 +249,7 @@ static void catch_up_answer(struct delivery *delivery, struct session *session, 
 /* Can something be written now? */
 static bool catch_up_writable(const struct session *session)
 {
-    return session->conn != NULL && !conn_pending(session->conn);
+    return session_is_attached(session) && !conn_pending(session->conn);
 }
 
 enum catch_up_result catch_up_session(struct delivery *delivery, struct session *session)
@@ -324,7 +325,7 @@ void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *m
 {
     struct cursor *cursor = &delivery->cursors.cursors[slot];
     struct session *session = cursor->session;
-    bool answer = cursor->answer != 0;
+    uint8_t answer = cursor->answer;
     struct refbuf *bytes = catch_up_bytes(delivery, cursor, message);
     ssize_t sent;
 
@@ -335,12 +336,18 @@ void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *m
     assert(!conn_pending(session->conn));
     assert(catch_up_due_is(delivery, session, message));
     sent = conn_send_fd(cursor->fd, bytes->data, bytes->len);
-    if (LIKELY(sent == (ssize_t)bytes->len)) {
-        cursor->seq = head;
-        catch_up_count(delivery, 1, sent);
-    } else if (!catch_up_cut(delivery, cursor, message, bytes, sent)) {
+    if (UNLIKELY(sent != (ssize_t)bytes->len)) {
+        if (catch_up_cut(delivery, cursor, message, bytes, sent) && answer != 0)
+            session->ops->answered(session);
         return;
     }
-    if (answer)
+    cursor->seq = head;
+    catch_up_count(delivery, 1, sent);
+    if (answer == 0)
+        return;
+    cursor->answer = 0;
+    cursor->fd = -1;
+    cursor->lag = SESSION_AWAY; /* as a CURRENT one it is in no list */
+    if (!poll_response_keeps(answer))
         session->ops->answered(session);
 }

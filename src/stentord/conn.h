@@ -140,8 +140,7 @@ void conn_set_timeout(struct conn *conn, int timeout_ms);
 /* Stops or resumes reading; a peer that sends more is held back by TCP. */
 void conn_stop_reading(struct conn *conn, bool stop);
 
-/* The one deadline of the connection, in milliseconds of the monotonic clock. To move it further
- * away costs nothing: the timer finds out when it goes off. */
+/* The one deadline, in milliseconds of the monotonic clock. To move it away costs nothing. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 void conn_clear_deadline(struct conn *conn);
 

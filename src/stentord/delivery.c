@@ -77,8 +77,7 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
     cursor_table_init(&delivery->cursors);
     journal_init(&delivery->journal, &limits, head, delivery_drop, delivery);
     evtimer_assign(&delivery->slice, base, delivery_on_slice, delivery);
-    return idtable_init(&delivery->sessions) &&
-           room_table_init(&delivery->rooms, config, stats, head);
+    return room_table_init(&delivery->rooms, config, stats, head);
 }
 
 void delivery_destroy(struct delivery *delivery)
@@ -89,7 +88,6 @@ void delivery_destroy(struct delivery *delivery)
     room_table_destroy(&delivery->rooms);
     encoder_destroy(&delivery->encoder);
     cursor_table_destroy(&delivery->cursors);
-    idtable_destroy(&delivery->sessions);
     free(delivery->sources);
 }
 
@@ -243,7 +241,7 @@ void delivery_catch_up(struct delivery *delivery, struct session *session)
         delivery_set_lag(delivery, session, SESSION_CURRENT);
         break;
     case CATCH_UP_BLOCKED:
-        if (session->conn != NULL) /* or else it was answered, and is AWAY */
+        if (session_is_attached(session)) /* or else it was answered, and is AWAY */
             delivery_blocked(delivery, session);
         break;
     case CATCH_UP_MORE: /* to the end of the list, so that others have their turn */

@@ -58,7 +58,6 @@ struct delivery {
     struct encoder encoder;
     struct journal journal;
     struct cursor_table cursors;
-    struct idtable sessions; /* by id */
     struct room_table rooms;
     struct room_list running; /* rooms whose members are being caught up */
     struct room_list resting; /* rooms whose next round begins later */

@@ -269,7 +269,7 @@ void engine_append_open(const struct engine *engine, struct strbuf *out)
     const struct config *config = engine_config(engine);
     char id[SESSION_ID_TEXT];
 
-    session_id_text(engine->session->node.id, id);
+    session_id_text(engine->session->id, id);
     engine_io_append_open(out, &(struct engine_io_handshake){
                                    .sid = id,
                                    .upgrades = engine->transport == ENGINE_POLLING,
@@ -325,12 +325,13 @@ void engine_reap(struct engine_list *dead)
 
 void engine_close_all(struct io_thread *thread)
 {
-    struct idtable_node *node;
+    const struct cursor_table *table = &thread->delivery.cursors;
 
-    while ((node = idtable_any(&thread->delivery.sessions)) != NULL) {
-        struct session *session = CONTAINER_OF(node, struct session, node);
-
-        ENSURE(session->ops == &engine_session_ops); /* others went with their connections */
-        engine_close(session->client, CLOSE_SHUTDOWN);
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->cursors[i].lag == SESSION_GONE)
+            continue;
+        /* Others went with their connections. */
+        ENSURE(table->cursors[i].session->ops == &engine_session_ops);
+        engine_close(table->cursors[i].session->client, CLOSE_SHUTDOWN);
     }
 }

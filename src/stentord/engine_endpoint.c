@@ -1,5 +1,6 @@
 #include "engine_endpoint.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "conformance.h"
@@ -12,65 +13,64 @@
 #include "socketio_client.h"
 #include "stentor/base/crypto.h"
 
-/* What the query asks for. */
+/* What the query asks for: the connection's note while the request is served. */
 struct engine_query {
-    bool polling, websocket;
-    unsigned protocol; /* 0: none that is known */
+    uint8_t transport; /* enum engine_transport, or ENGINE_NO_TRANSPORT */
+    uint8_t protocol;  /* 0: none that is known */
     bool base64;
     bool has_sid;
-    struct span sid;
+    bool has_id; /* the sid can be one of ours */
+    uint8_t id[SESSION_ID_BYTES];
 };
 
-static struct engine_query engine_endpoint_query(const struct http_conn *http)
-{
-    struct engine_query wanted = {0};
-    struct span path, query, name, value;
+enum { ENGINE_NO_TRANSPORT = 0xff };
 
-    http_split_target(http->msg, &path, &query);
-    while (http_query_next(&query, &name, &value)) {
-        if (http_span_equals(name, "sid")) {
-            wanted.has_sid = value.len > 0;
-            wanted.sid = value;
-        } else if (http_span_equals(name, "transport")) {
-            wanted.polling = http_span_equals(value, "polling");
-            wanted.websocket = http_span_equals(value, "websocket");
-        } else if (http_span_equals(name, "EIO")) {
-            wanted.protocol = http_span_equals(value, "4")   ? ENGINE_IO_PROTOCOL
-                              : http_span_equals(value, "3") ? ENGINE_IO_PROTOCOL_OLD
-                                                             : 0;
-        } else if (http_span_equals(name, "b64")) {
-            wanted.base64 = value.len > 0 && !http_span_equals(value, "0");
-        }
+static_assert(sizeof(struct engine_query) <= HTTP_CONN_NOTE, "the note has no room for it");
+
+static struct engine_query *engine_endpoint_note(const struct http_conn *http)
+{
+    return (struct engine_query *)(uintptr_t)http->note;
+}
+
+static void engine_endpoint_read(struct engine_query *wanted, struct span name, struct span value,
+                                 const struct server *server)
+{
+    if (http_span_equals(name, "sid")) {
+        wanted->has_sid = value.len > 0;
+        wanted->has_id =
+            crypto_base64url_decode(wanted->id, SESSION_ID_BYTES, value.ptr, value.len) &&
+            wanted->id[0] < server->io_thread_count;
+    } else if (http_span_equals(name, "transport")) {
+        wanted->transport = http_span_equals(value, "polling")     ? ENGINE_POLLING
+                            : http_span_equals(value, "websocket") ? ENGINE_WEBSOCKET
+                                                                   : ENGINE_NO_TRANSPORT;
+    } else if (http_span_equals(name, "EIO")) {
+        wanted->protocol = http_span_equals(value, "4")   ? ENGINE_IO_PROTOCOL
+                           : http_span_equals(value, "3") ? ENGINE_IO_PROTOCOL_OLD
+                                                          : 0;
+    } else if (http_span_equals(name, "b64")) {
+        wanted->base64 = value.len > 0 && !http_span_equals(value, "0");
     }
-    return wanted;
 }
 
-/* The id that a sid stands for; false when it cannot be one of ours. */
-static bool engine_endpoint_id(const struct server *server, struct span sid,
-                               uint8_t id[SESSION_ID_BYTES])
-{
-    return crypto_base64url_decode(id, SESSION_ID_BYTES, sid.ptr, sid.len) &&
-           id[0] < server->io_thread_count;
-}
-
-/* The thread of the session. */
-static struct io_thread *engine_endpoint_home(const struct http_conn *http)
+/* Understands the query; the session's thread, if it names a session. */
+static struct io_thread *engine_endpoint_home(struct http_conn *http)
 {
     struct server *server = http->conn->thread->server;
-    struct engine_query wanted = engine_endpoint_query(http);
-    uint8_t id[SESSION_ID_BYTES];
+    struct engine_query *wanted = engine_endpoint_note(http);
+    struct span path, query, name, value;
 
-    return wanted.has_sid && engine_endpoint_id(server, wanted.sid, id) ? &server->io_threads[id[0]]
-                                                                        : NULL;
+    *wanted = (struct engine_query){.transport = ENGINE_NO_TRANSPORT};
+    http_split_target(http->msg, &path, &query);
+    while (http_query_next(&query, &name, &value))
+        engine_endpoint_read(wanted, name, value, server);
+    return wanted->has_id ? &server->io_threads[wanted->id[0]] : NULL;
 }
 
 static struct engine *engine_endpoint_find(const struct http_conn *http,
                                            const struct engine_query *wanted)
 {
-    struct io_thread *thread = http->conn->thread;
-    uint8_t id[SESSION_ID_BYTES];
-
-    return engine_endpoint_id(thread->server, wanted->sid, id) ? engine_find(thread, id) : NULL;
+    return wanted->has_id ? engine_find(http->conn->thread, wanted->id) : NULL;
 }
 
 static const struct engine_app *engine_endpoint_app(const struct http_conn *http)
@@ -84,7 +84,7 @@ static bool engine_endpoint_check(struct http_conn *http, const struct engine_qu
 {
     const struct config *config = http->conn->thread->config;
 
-    if (!wanted->polling && !wanted->websocket) {
+    if (wanted->transport == ENGINE_NO_TRANSPORT) {
         engine_polling_refuse(http, ENGINE_IO_UNKNOWN_TRANSPORT);
         return false;
     }
@@ -100,7 +100,7 @@ static void engine_endpoint_upgrade(struct http_conn *http, const struct engine_
 {
     struct engine *engine = wanted->has_sid ? engine_endpoint_find(http, wanted) : NULL;
 
-    if (!wanted->websocket)
+    if (wanted->transport != ENGINE_WEBSOCKET)
         engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
     else if (!wanted->has_sid)
         engine_websocket_open(http, engine_endpoint_app(http), wanted->protocol);
@@ -112,14 +112,13 @@ static void engine_endpoint_upgrade(struct http_conn *http, const struct engine_
 
 static bool engine_endpoint_on_head(struct http_conn *http)
 {
-    struct engine_query wanted;
+    const struct engine_query *wanted = engine_endpoint_note(http);
 
     http->msg->limits.body = (size_t)http->conn->thread->config->max_message_size;
     if (!http->msg->upgrade || http_method_is(http->msg, HTTP_OPTIONS))
         return true;
-    wanted = engine_endpoint_query(http);
-    if (engine_endpoint_check(http, &wanted))
-        engine_endpoint_upgrade(http, &wanted);
+    if (engine_endpoint_check(http, wanted))
+        engine_endpoint_upgrade(http, wanted);
     return false;
 }
 
@@ -132,7 +131,7 @@ static void engine_endpoint_open(struct http_conn *http, const struct engine_que
         engine_polling_refuse(http, ENGINE_IO_BAD_HANDSHAKE_METHOD);
         return;
     }
-    if (wanted->websocket || http->conn->thread->stopping) {
+    if (wanted->transport == ENGINE_WEBSOCKET || http->conn->thread->stopping) {
         engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
         return;
     }
@@ -146,23 +145,23 @@ static void engine_endpoint_open(struct http_conn *http, const struct engine_que
 
 static void engine_endpoint_on_request(struct http_conn *http)
 {
-    struct engine_query wanted = engine_endpoint_query(http);
+    const struct engine_query *wanted = engine_endpoint_note(http);
     struct engine *engine;
 
     if (http_method_is(http->msg, HTTP_OPTIONS)) {
         cors_on_preflight(http);
         return;
     }
-    if (!engine_endpoint_check(http, &wanted))
+    if (!engine_endpoint_check(http, wanted))
         return;
-    if (!wanted.has_sid) {
-        engine_endpoint_open(http, &wanted);
+    if (!wanted->has_sid) {
+        engine_endpoint_open(http, wanted);
         return;
     }
-    engine = engine_endpoint_find(http, &wanted);
+    engine = engine_endpoint_find(http, wanted);
     if (engine == NULL)
         engine_polling_refuse(http, ENGINE_IO_UNKNOWN_SID);
-    else if (engine->transport != ENGINE_POLLING || !wanted.polling)
+    else if (engine->transport != ENGINE_POLLING || wanted->transport != ENGINE_POLLING)
         engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
     else if (http_method_is(http->msg, HTTP_GET))
         engine_polling_get(engine, http);

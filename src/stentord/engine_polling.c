@@ -1,7 +1,5 @@
 #include "engine_polling.h"
 
-#include <string.h>
-
 #include "cors.h"
 #include "delivery.h"
 #include "encoder.h"
@@ -56,7 +54,7 @@ static void engine_polling_append_cookie(struct strbuf *out, const struct engine
 
     if (*name == '\0')
         return;
-    session_id_text(engine->session->node.id, id);
+    session_id_text(engine->session->id, id);
     strbuf_printf(out, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax\r\n", name, id);
 }
 
@@ -92,6 +90,20 @@ static void engine_polling_release(struct engine *engine)
     engine->poll = NULL;
     session_detach(engine->session);
     http_conn_answered(http);
+}
+
+/* A poll that was answered in the middle of a fan-out has not been told so: at that moment nothing
+ * of the client but its cursor was at hand. */
+static void engine_polling_settle(struct engine *engine)
+{
+    if (engine->poll != NULL && !session_is_attached(engine->session))
+        engine_polling_release(engine);
+}
+
+static void engine_polling_on_settle(struct http_conn *http, void *context)
+{
+    (void)http;
+    engine_polling_settle(context);
 }
 
 void engine_polling_answered(struct session *session)
@@ -136,8 +148,8 @@ static ssize_t engine_polling_write(struct engine *engine, const struct strbuf *
 
     if (payload->len > 0)
         iov[used++] = (struct iovec){payload->data, payload->len};
-    memcpy(&iov[used], pieces, (size_t)count * sizeof(*pieces));
-    used += count;
+    for (int i = 0; i < count; i++)
+        iov[used++] = pieces[i];
     for (int i = 1; i < used; i++)
         len += iov[i].iov_len;
     poll_response_append_head(
@@ -175,7 +187,8 @@ ssize_t engine_polling_answer(struct session *session, const struct iovec *iov, 
 
 void engine_polling_flush(struct engine *engine)
 {
-    if (engine->poll != NULL && engine->session->conn != NULL && engine->queue.len > 0)
+    engine_polling_settle(engine);
+    if (engine->poll != NULL && engine->queue.len > 0)
         engine_polling_answer(engine->session, NULL, 0);
 }
 
@@ -184,6 +197,7 @@ void engine_polling_finish(struct engine *engine, enum engine_io_type type)
     enum engine_io_payload form = encoder_payload(engine_polling_dialect(engine));
     struct strbuf payload = STRBUF_INIT;
 
+    engine_polling_settle(engine);
     if (engine->poll == NULL)
         return;
     if (form == ENGINE_IO_PAYLOAD_3_BINARY)
@@ -220,6 +234,7 @@ static void engine_polling_on_goodbye(struct http_conn *http, void *context)
 static const struct http_waiter engine_polling_waiter = {
     .on_abort = engine_polling_on_abort,
     .on_goodbye = engine_polling_on_goodbye,
+    .settle = engine_polling_on_settle,
     .watch = true,
 };
 
@@ -235,6 +250,7 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     const struct config *config = engine_polling_config(http);
     uint8_t answer = poll_response_answer(cors_find(config, http->msg), http->keep_alive);
 
+    engine_polling_settle(engine);
     if (engine->poll != NULL) {
         engine_polling_overlap(engine, http);
         return;
@@ -245,6 +261,7 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     /* Engine.IO 3's forms of payloads do not mix: then what is for the client alone goes first. */
     if (engine->queue.len > 0 && engine_polling_dialect(engine) == DIALECT_POLLING3_BINARY) {
         engine->session->conn = http->conn;
+        session_cursor(engine->session)->fd = http->conn->fd;
         session_cursor(engine->session)->answer = answer;
         engine_polling_flush(engine);
         return;
@@ -255,6 +272,8 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     engine_polling_flush(engine);
     if (engine->poll == http && engine->probe != NULL) /* it waits for this, to upgrade */
         engine_polling_finish(engine, ENGINE_IO_NOOP);
+    if (engine->thread->stopping)
+        engine_close(engine, CLOSE_SHUTDOWN);
 }
 
 /* --- POST */

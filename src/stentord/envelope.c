@@ -173,6 +173,18 @@ static bool envelope_placeholders_valid(const json_t *value, size_t attachments,
     return true;
 }
 
+#define ENVELOPE_BAD_PLACEHOLDER "each placeholder must name an attachment of its own"
+
+const char *envelope_check_attachments(struct span json, size_t attachments)
+{
+    json_t *value = json_loadb(json.ptr, json.len, json_load_flags(), NULL);
+    unsigned seen = 0;
+    bool valid = attachments == 0 || envelope_placeholders_valid(value, attachments, &seen);
+
+    json_decref(value);
+    return valid ? NULL : ENVELOPE_BAD_PLACEHOLDER;
+}
+
 static bool envelope_read(struct envelope *envelope, json_t *root, struct span text)
 {
     struct publication *publication = &envelope->publication;
@@ -186,7 +198,7 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
                         value) if (!envelope_read_member(envelope, name, value)) return false;
     if (publication->attachment_count > 0 &&
         !envelope_placeholders_valid(root, publication->attachment_count, &seen))
-        return envelope_fail(envelope, "each placeholder must name an attachment of its own");
+        return envelope_fail(envelope, ENVELOPE_BAD_PLACEHOLDER);
     wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
                                            : "\"event\" is missing";
     if (wrong != NULL)

@@ -30,4 +30,8 @@ struct message *envelope_parse(const struct envelope_context *context, struct sp
 const char *envelope_check_room(struct span name);
 const char *envelope_check_event(struct span name);
 
+/* Does each of Socket.IO's placeholders in the JSON stand for an attachment of its own? NULL or a
+ * sentence. */
+const char *envelope_check_attachments(struct span json, size_t attachments);
+
 #endif

@@ -15,9 +15,40 @@ static const struct config *http_config(const struct http_conn *http)
     return http->conn->thread->config;
 }
 
-static void http_set_timeout(struct http_conn *http, int seconds)
+/* What the connection's deadline is for. */
+enum http_stage { HTTP_STAGE_NONE, HTTP_STAGE_IDLE, HTTP_STAGE_HEAD, HTTP_STAGE_BODY };
+
+static enum http_stage http_stage_now(const struct http_conn *http)
 {
-    conn_set_deadline(http->conn, clock_ms() + (uint64_t)seconds * 1000);
+    if (http->msg == NULL || http->answered)
+        return HTTP_STAGE_IDLE;
+    return http->msg->head_done ? HTTP_STAGE_BODY : HTTP_STAGE_HEAD;
+}
+
+static int http_stage_seconds(const struct http_conn *http, enum http_stage stage)
+{
+    switch (stage) {
+    case HTTP_STAGE_HEAD:
+        return http_config(http)->header_timeout;
+    case HTTP_STAGE_BODY:
+        return http_config(http)->body_timeout;
+    case HTTP_STAGE_IDLE:
+    case HTTP_STAGE_NONE:
+        break;
+    }
+    return http_config(http)->idle_timeout;
+}
+
+/* Sets the deadline when another stage has begun; a request that came whole sets none but that of
+ * the idling behind it. */
+static void http_arm(struct http_conn *http)
+{
+    enum http_stage stage = http_stage_now(http);
+
+    if (!conn_is_open(http->conn) || http->waiter != NULL || stage == http->stage)
+        return;
+    http->stage = (uint8_t)stage;
+    conn_set_deadline(http->conn, clock_ms() + (uint64_t)http_stage_seconds(http, stage) * 1000);
 }
 
 void http_conn_accept(struct io_thread *thread, const struct accepted_conn *accepted)
@@ -36,7 +67,8 @@ void http_conn_accept(struct io_thread *thread, const struct accepted_conn *acce
     OBJ_INIT(http, HTTP_CONN_MAGIC);
     http->conn = conn;
     conn->state = http;
-    http_set_timeout(http, thread->config->header_timeout);
+    http->stage = HTTP_STAGE_HEAD; /* for the first request the time runs from the connect */
+    conn_set_deadline(conn, clock_ms() + (uint64_t)thread->config->header_timeout * 1000);
     conn_read_now(conn); /* the kernel held the connection back until its request came */
 }
 
@@ -57,8 +89,6 @@ static bool http_begin_message(struct http_conn *http)
     http->body_done = false;
     http->keep_alive = false;
     http->endpoint = NULL;
-    if (http->served) /* for the first request the time runs from the connect */
-        http_set_timeout(http, config->header_timeout);
     return true;
 }
 
@@ -68,6 +98,7 @@ static void http_end_message(struct http_conn *http)
         return;
     io_thread_give_message(http->conn->thread, http->msg);
     http->msg = NULL;
+    http->stage = HTTP_STAGE_NONE;
 }
 
 static void http_free(struct http_conn *http)
@@ -221,7 +252,6 @@ static void http_on_head(struct http_conn *http)
     struct io_thread *home;
 
     http->keep_alive = http_keep_alive(http->msg) && !http->conn->thread->stopping;
-    http_set_timeout(http, http_config(http)->body_timeout);
     if (!router_find(http))
         return;
     home = http->endpoint->home != NULL ? http->endpoint->home(http) : NULL;
@@ -238,8 +268,6 @@ static void http_on_message(struct http_conn *http)
     if (!http->answered)
         http->endpoint->on_request(http);
     http_end_message(http);
-    if (http->waiter == NULL && conn_is_open(http->conn))
-        http_set_timeout(http, http_config(http)->idle_timeout);
 }
 
 /* Feeds the parser up to its next stop; returns how much it took. */
@@ -307,30 +335,49 @@ static void http_depart(struct http_conn *http, const uint8_t *data, size_t len)
     stage_post(&destination->stage, &http->mail);
 }
 
-static void http_on_data(struct conn *conn, uint8_t *data, size_t len)
+/* Has the request been answered meanwhile? */
+static void http_settle(struct http_conn *http)
 {
-    struct http_conn *http = conn->state;
+    if (http->waiter != NULL && http->waiter->settle != NULL)
+        http->waiter->settle(http, http->context);
+}
+
+/* Takes in what came. False when the connection is not this module's, or this thread's, any more.
+ */
+static bool http_take(struct http_conn *http, uint8_t *data, size_t len)
+{
+    struct conn *conn = http->conn;
     size_t pos = 0;
 
-    OBJ_CHECK(http, HTTP_CONN_MAGIC);
     while (conn_is_open(conn) && (pos < len || http_can_step(http))) {
         if (http->waiter != NULL || conn_pending(conn)) {
             if (http_stash(http, data + pos, len - pos))
                 conn_stop_reading(conn, true);
-            return;
+            break;
         }
         pos += http_step(http, data + pos, len - pos);
         if (http->destination != NULL) {
             http_depart(http, data + pos, len - pos);
-            return;
+            return false;
         }
         if (conn->protocol != &http_protocol) {
             http_free(http);
             if (pos < len && conn_is_open(conn))
                 conn->protocol->on_data(conn, data + pos, len - pos);
-            return;
+            return false;
         }
     }
+    return true;
+}
+
+static void http_on_data(struct conn *conn, uint8_t *data, size_t len)
+{
+    struct http_conn *http = conn->state;
+
+    OBJ_CHECK(http, HTTP_CONN_MAGIC);
+    http_settle(http);
+    if (http_take(http, data, len))
+        http_arm(http);
 }
 
 /* Serves what was stashed, and reads on. */
@@ -341,11 +388,12 @@ static void http_continue(struct http_conn *http)
 
     http->stash = (struct strbuf)STRBUF_INIT;
     conn_stop_reading(conn, false);
-    http_on_data(conn, (uint8_t *)stash.data, stash.len);
+    if (http_take(http, (uint8_t *)stash.data, stash.len)) {
+        if (conn->eof && conn_is_open(conn) && !conn->reading_stopped && http->waiter == NULL)
+            conn_finish(conn, CLOSE_PEER);
+        http_arm(http);
+    }
     strbuf_free(&stash);
-    if (conn->protocol == &http_protocol && conn->eof && conn_is_open(conn) &&
-        !conn->reading_stopped && http->waiter == NULL)
-        conn_finish(conn, CLOSE_PEER);
 }
 
 static void http_open_arrival(struct mail *mail, void *self)
@@ -375,15 +423,17 @@ void http_conn_resume(struct http_conn *http)
     http->waiter = NULL;
     if (!conn_is_open(http->conn))
         return;
-    http_set_timeout(http, http_config(http)->idle_timeout);
     if (!conn_pending(http->conn))
         http_continue(http);
+    else
+        http_arm(http);
 }
 
 void http_conn_answered(struct http_conn *http)
 {
     http->waiter = NULL;
     http->answered = true;
+    http->stage = HTTP_STAGE_NONE;
     if (!conn_is_open(http->conn))
         return;
     if (!http->keep_alive)
@@ -391,7 +441,7 @@ void http_conn_answered(struct http_conn *http)
     else if (http->conn->reading_stopped)
         conn_set_deadline(http->conn, clock_ms()); /* goes on in http_on_deadline */
     else
-        http_set_timeout(http, http_config(http)->idle_timeout);
+        http_arm(http);
 }
 
 static void http_on_blocked(struct conn *conn)
@@ -403,8 +453,9 @@ static void http_on_progress(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (http->msg == NULL && http->waiter == NULL) /* a long answer is being read: not idle */
-        http_set_timeout(http, http_config(http)->idle_timeout);
+    if (http->stage == HTTP_STAGE_IDLE) /* a long answer is being read: not idle */
+        http->stage = HTTP_STAGE_NONE;
+    http_arm(http);
 }
 
 static void http_on_drained(struct conn *conn)
@@ -419,6 +470,7 @@ static void http_on_eof(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
+    http_settle(http);
     if (http->waiter != NULL && http->waiter->watch)
         conn_close(conn, CLOSE_PEER);
     else if (!conn->reading_stopped) /* who shut its side only may still want its answers */
@@ -451,6 +503,7 @@ static void http_on_goodbye(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
+    http_settle(http);
     http->keep_alive = false;
     if (http->waiter == NULL)
         conn_finish(conn, CLOSE_SHUTDOWN);
@@ -462,7 +515,10 @@ static void http_on_close(struct conn *conn)
 {
     struct http_conn *http = conn->state;
 
-    if (http != NULL && http->waiter != NULL)
+    if (http == NULL)
+        return;
+    http_settle(http);
+    if (http->waiter != NULL)
         http->waiter->on_abort(http, http->context);
 }
 

@@ -19,12 +19,17 @@ struct accepted_conn;
 struct endpoint;
 struct http_conn;
 
+enum { HTTP_CONN_NOTE = 24 };
+
 /* Who has the current request answered later. */
 struct http_waiter {
     /* The connection has ended: there is nobody to be answered any more. */
     void (*on_abort)(struct http_conn *http, void *context);
     /* The server stops: answer now. NULL: the answer comes in time. */
     void (*on_goodbye)(struct http_conn *http, void *context);
+    /* More came from the client, or it left: if the request has been answered meanwhile, say so by
+     * http_conn_answered. NULL: an answer is always told at once. */
+    void (*settle)(struct http_conn *http, void *context);
     bool watch; /* an end of the connection is to be noticed at once */
 };
 
@@ -43,6 +48,8 @@ struct http_conn {
     bool answered;                    /* the current request */
     bool body_done;                   /* it has been read to its end */
     bool keep_alive;
+    uint8_t stage;                /* what the deadline is for (http_conn.c) */
+    uint8_t note[HTTP_CONN_NOTE]; /* what the endpoint has understood of the request */
 };
 
 #define HTTP_CONN_MAGIC 0x68747470u
@@ -57,8 +64,9 @@ struct endpoint {
     bool conformance;  /* with the option of that name alone */
     unsigned methods;  /* bits 1 << llhttp_method */
     const char *allow; /* the same for people */
-    /* The thread that the request has to be served on. NULL: this one, always. */
-    struct io_thread *(*home)(const struct http_conn *http);
+    /* The head is there: the thread that the request has to be served on (NULL: any). It may leave
+     * a note for the functions below. */
+    struct io_thread *(*home)(struct http_conn *http);
     /* The head is there. False when the request has been answered, or the connection upgraded.
      * NULL: nothing is to be checked before the body. */
     bool (*on_head)(struct http_conn *http);

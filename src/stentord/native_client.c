@@ -232,7 +232,7 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
     struct strbuf text = STRBUF_INIT;
     char id[SESSION_ID_TEXT];
 
-    session_id_text(session->node.id, id);
+    session_id_text(session->id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session_cursor(session)->seq);
     native_append_frame(answer, session, &text);

@@ -12,6 +12,6 @@ void poll_response_append_head(struct strbuf *out, const struct config *config, 
                   binary ? "application/octet-stream" : "text/plain; charset=UTF-8");
     cors_append(&headers, config, (unsigned)(answer - 2) / 2);
     out->failed |= headers.failed;
-    http_append_head(out, 200, strbuf_cstr(&headers), len, answer & 1);
+    http_append_head(out, 200, strbuf_cstr(&headers), len, poll_response_keeps(answer));
     strbuf_free(&headers);
 }

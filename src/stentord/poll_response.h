@@ -9,6 +9,7 @@
 #ifndef STENTORD_POLL_RESPONSE_H
 #define STENTORD_POLL_RESPONSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -17,6 +18,12 @@
 static inline uint8_t poll_response_answer(unsigned cors_kind, bool keep_alive)
 {
     return (uint8_t)(2 + cors_kind * 2 + (keep_alive ? 1 : 0));
+}
+
+/* Is the connection kept behind that answer? */
+static inline bool poll_response_keeps(uint8_t answer)
+{
+    return answer & 1;
 }
 
 /* Appends everything before a payload of `len` bytes. `binary`: it is one of Engine.IO 3 that is

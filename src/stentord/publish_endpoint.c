@@ -467,7 +467,10 @@ static bool publish_unpack_data(struct http_conn *http, struct publish_data *dat
         return false;
     }
     data->json = publish_span(&data->unpacked.json);
-    return true;
+    error = envelope_check_attachments(data->json, data->unpacked.attachment_count);
+    if (error != NULL)
+        publish_refuse_msgpack(http, error);
+    return error == NULL;
 }
 
 /* Reads the body as its Content-Type says. False when the request has been answered. */

@@ -25,6 +25,7 @@
 #include <sys/queue.h>
 
 #include "session.h"
+#include "stentor/base/idtable.h"
 #include "stentor/base/mailbox.h"
 
 struct io_thread;

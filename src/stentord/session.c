@@ -65,8 +65,8 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->ops = ops;
     session->client = client;
     session->delivery = delivery;
-    session_id_make(delivery, session->node.id);
-    idtable_add(&delivery->sessions, &session->node);
+    session_id_make(delivery, session->id);
+    memcpy(session->id + 1, &session->slot, sizeof(session->slot));
     delivery_dialect_join(delivery, dialect);
     *session_cursor(session) = (struct cursor){
         .seq = cursor,
@@ -82,9 +82,16 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
 
 struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES])
 {
-    struct idtable_node *node = idtable_find(&delivery->sessions, id);
+    const struct cursor *cursor;
+    uint32_t slot;
 
-    return node != NULL ? CONTAINER_OF(node, struct session, node) : NULL;
+    memcpy(&slot, id + 1, sizeof(slot));
+    if (slot >= delivery->cursors.count)
+        return NULL;
+    cursor = &delivery->cursors.cursors[slot];
+    return cursor->lag != SESSION_GONE && memcmp(cursor->session->id, id, SESSION_ID_BYTES) == 0
+               ? cursor->session
+               : NULL;
 }
 
 void session_attach(struct session *session, struct conn *conn, uint8_t answer)
@@ -92,7 +99,7 @@ void session_attach(struct session *session, struct conn *conn, uint8_t answer)
     struct cursor *cursor = session_cursor(session);
 
     OWNER_ASSERT(session->delivery->owner);
-    ENSURE(session->conn == NULL && cursor->lag == SESSION_AWAY);
+    ENSURE(cursor->lag == SESSION_AWAY);
     session->conn = conn;
     cursor->fd = conn->fd;
     cursor->answer = answer;
@@ -179,7 +186,6 @@ void session_close(struct session *session)
         return;
     while (session->membership_count > 0)
         session_end_membership(session, session->membership_count - 1);
-    idtable_remove(&session->delivery->sessions, &session->node);
     delivery_dialect_leave(session->delivery, (enum dialect)session_cursor(session)->dialect);
     delivery_set_lag(session->delivery, session, SESSION_GONE);
 }

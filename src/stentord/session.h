@@ -1,11 +1,12 @@
 /*
  * session.h - a client as delivery sees it: a cursor, the rooms it is in, and a way out.
  *
- * Owned by one I/O thread, named in the first byte of the session's id. A session is CURRENT when
- * it has been given everything up to the newest message, but for what running fan-outs still owe
- * it; OWED when a later slice goes on with it; BLOCKED while its socket takes no more (its cursor
- * stands still, and nothing grows); AWAY while it has no connection, as between two polls; GONE
- * once it has been closed and waits to be freed.
+ * Owned by one I/O thread, named in the first byte of the session's id; the next four name its
+ * place in the table of cursors, by which it is found; the others are random. A session is CURRENT
+ * when it has been given everything up to the newest message, but for what running fan-outs still
+ * owe it; OWED when a later slice goes on with it; BLOCKED while its socket takes no more (its
+ * cursor stands still, and nothing grows); AWAY while it has no connection, as between two polls;
+ * GONE once it has been closed and waits to be freed.
  */
 #ifndef STENTORD_SESSION_H
 #define STENTORD_SESSION_H
@@ -19,14 +20,13 @@
 #include "cursor.h"
 #include "dialect.h"
 #include "room.h"
-#include "stentor/base/idtable.h"
 #include "stentor/base/json.h"
 
 struct conn;
 struct delivery;
 struct session;
 
-enum { SESSION_ID_BYTES = IDTABLE_ID, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
+enum { SESSION_ID_BYTES = 16, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
 
 /* How a session's protocol says things that are for this client alone. */
 struct session_ops {
@@ -38,7 +38,9 @@ struct session_ops {
      * in the session's dialect, as one response; what the socket does not take is kept. Bytes that
      * were written, or -1 when the session is gone. */
     ssize_t (*answer)(struct session *session, const struct iovec *iov, int count);
-    /* A response with one message has been sent, or is kept for its socket. */
+    /* A response with one message has been sent, and something is to be done about its connection
+     * at once. In the common case it is not: the session is AWAY and finds out with the next poll.
+     */
     void (*answered)(struct session *session);
 };
 
@@ -52,7 +54,7 @@ struct membership {
 struct session {
     unsigned magic;
     uint32_t slot;                  /* of its cursor, in the delivery's table */
-    struct conn *conn;              /* NULL: it is AWAY */
+    struct conn *conn;              /* of an AWAY one: NULL, or of the poll answered last */
     struct membership *memberships; /* `first` while there is at most one */
     uint32_t membership_count;
     uint32_t membership_capacity;
@@ -61,7 +63,7 @@ struct session {
     const struct session_ops *ops;
     void *client; /* of the protocol that made it */
     struct delivery *delivery;
-    struct idtable_node node; /* its id, in the delivery's table until it is closed */
+    uint8_t id[SESSION_ID_BYTES];
 };
 
 #define SESSION_MAGIC 0x73657373u
@@ -84,8 +86,17 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
                             const struct session_ops *ops, void *client,
                             uint64_t cursor) MUST_CHECK;
 
+/* Its place in the journal, its lag and its dialect. Valid until the next session is made. */
+struct cursor *session_cursor(const struct session *session);
+
 /* The session of this thread with that id; NULL without one. */
 struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES]);
+
+/* Can something be written to it at all? */
+static inline bool session_is_attached(const struct session *session)
+{
+    return session_cursor(session)->fd >= 0;
+}
 
 /* Gives an AWAY session a connection, for a stream or for one answer (poll_response.h). Whatever
  * it is due may be sent at once, after which it may be AWAY again, or closed. */
@@ -122,9 +133,6 @@ void session_tell_gap(struct session *session, struct membership *membership, ui
 /* False when it was not in that room. */
 bool session_leave(struct session *session, int namespace, struct span name);
 
-/* Its place in the journal, its lag and its dialect. Valid until the next session is made. */
-struct cursor *session_cursor(const struct session *session);
-
 static inline bool session_is_gone(const struct session *session)
 {
     return session_cursor(session)->lag == SESSION_GONE;
@@ -141,7 +149,7 @@ struct session_id_pool {
     uint8_t bytes[1024];
 };
 
-/* A new id that names the thread. */
+/* A new id that names the thread; for what is no session itself. */
 void session_id_make(struct delivery *delivery, uint8_t id[SESSION_ID_BYTES]);
 
 #endif

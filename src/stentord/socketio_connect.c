@@ -171,7 +171,7 @@ static void socketio_connect_new(struct socketio_client *client, struct socketio
         return;
     }
     socket->has_pid = thread->config->recovery_time > 0 && !socketio_is_old(client) &&
-                      recovery_register(thread, client->engine->session->node.id, socket->pid);
+                      recovery_register(thread, client->engine->session->id, socket->pid);
     socketio_connected(client, socket, auth);
 }
 
@@ -220,7 +220,7 @@ static bool socketio_claim(struct socketio_client *client, struct socketio_socke
         return false;
     claim->thread = thread;
     claim->namespace = socket->namespace;
-    memcpy(claim->session, client->engine->session->node.id, SESSION_ID_BYTES);
+    memcpy(claim->session, client->engine->session->id, SESSION_ID_BYTES);
     strbuf_append(&claim->auth, auth.ptr, auth.len);
     if (claim->auth.failed) {
         recovery_claim_free(claim);
@@ -290,6 +290,7 @@ static void socketio_resume(struct socketio_client *client, struct socketio_sock
 
     if (socketio_offset_known(thread, claim) && socketio_can_resume(session, claim)) {
         if (!socketio_rejoin(session, claim)) {
+            recovery_forget(thread, claim->pid);
             engine_close(client->engine, CLOSE_NO_MEMORY);
             return;
         }
@@ -427,16 +428,18 @@ static struct recovery_record *socketio_make_record(const struct session *sessio
     return record;
 }
 
-/* Who broke the protocol begins anew, and a server that stops keeps nothing. */
+/* Who broke the protocol begins anew. */
 static bool socketio_is_worth_keeping(enum close_reason reason)
 {
-    return reason != CLOSE_PROTOCOL_ERROR && reason != CLOSE_SHUTDOWN && reason != CLOSE_NO_MEMORY;
+    return reason != CLOSE_PROTOCOL_ERROR && reason != CLOSE_NO_MEMORY;
 }
 
 void socketio_connect_keep(struct socketio_client *client, enum close_reason reason)
 {
     struct io_thread *thread = client->engine->thread;
 
+    if (thread->stopping)
+        return; /* nobody will come back, and nobody opens mails any more */
     for (uint32_t i = 0; i < client->socket_count; i++) {
         const struct socketio_socket *socket = &client->sockets[i];
 

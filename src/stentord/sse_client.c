@@ -116,8 +116,27 @@ static const struct conn_protocol sse_protocol = {
 
 /* --- The request */
 
+/* The first event: with its id clients come back if the connection is lost before another. (By the
+ * standard an id alone would do, but not all of them know that.) */
+static void sse_append_hello(struct strbuf *out, const struct session *session, int namespace)
+{
+    uint64_t seq = session_cursor(session)->seq;
+    const char *name = session->delivery->config->namespaces[namespace];
+    struct strbuf data = STRBUF_INIT;
+    char id[SESSION_ID_TEXT];
+
+    session_id_text(session->id, id);
+    strbuf_printf(&data, "{\"session\":\"%s\",\"namespace\":", id);
+    json_append_string(&data, name, strlen(name));
+    strbuf_printf(&data, ",\"seq\":%llu}", (unsigned long long)seq);
+    sse_append_retry(out, (unsigned)session->delivery->config->sse_retry);
+    sse_append_event(out, seq, (struct span){"hello", 5}, (struct span){data.data, data.len});
+    out->failed |= data.failed;
+    strbuf_free(&data);
+}
+
 /* Sends the head of the answer and the beginning of the stream in one call. */
-static void sse_begin(struct session *session, unsigned cors_kind)
+static void sse_begin(struct session *session, int namespace, unsigned cors_kind)
 {
     const struct config *config = session->delivery->config;
     struct strbuf out = STRBUF_INIT;
@@ -126,7 +145,7 @@ static void sse_begin(struct session *session, unsigned cors_kind)
                             "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
     cors_append(&out, config, cors_kind);
     strbuf_append_str(&out, "Connection: close\r\n\r\n");
-    sse_append_start(&out, (unsigned)config->sse_retry, session_cursor(session)->seq);
+    sse_append_hello(&out, session, namespace);
     if (out.failed)
         conn_close(session->conn, CLOSE_NO_MEMORY);
     else
@@ -150,7 +169,7 @@ static void sse_start(struct http_conn *http, const struct room_query *query)
     http_conn_upgrade(http, &sse_protocol, session);
     stats_add(&thread->stats.clients_sse, 1);
     conn_set_deadline(conn, io_thread_first_ping(thread, clock_ms()));
-    sse_begin(session, cors_kind);
+    sse_begin(session, query->namespace, cors_kind);
     if (!session_is_gone(session) && room_query_join(query, session) != NULL)
         conn_close(conn, CLOSE_NO_MEMORY); /* what else can go wrong was checked before */
     if (!session_is_gone(session) && room_query_from_future(query, thread->server))

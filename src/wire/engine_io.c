@@ -68,9 +68,9 @@ static bool engine_io_next_4(struct engine_io_reader *reader, struct engine_io_p
     size_t len = end != NULL ? (size_t)(end - reader->rest.ptr) : reader->rest.len;
     struct span text = {reader->rest.ptr, len};
 
-    if (end != NULL && len + 1 == reader->rest.len)
-        return false; /* a separator with nothing behind it */
-    engine_io_advance(reader, end != NULL ? len + 1 : len);
+    /* A separator with nothing behind it stays: an empty packet, which is none, is still to come.
+     */
+    engine_io_advance(reader, end != NULL && len + 1 < reader->rest.len ? len + 1 : len);
     if (len > 0 && text.ptr[0] == 'b')
         return engine_io_read_base64(reader, (struct span){text.ptr + 1, len - 1}, packet);
     return engine_io_parse_text(text, packet);

@@ -66,7 +66,7 @@ static bool socket_io_check_data(const struct socket_io_packet *packet)
     bool valid;
 
     if (packet->data.len > 0) {
-        data = json_loadb(packet->data.ptr, packet->data.len, json_load_flags(), NULL);
+        data = json_load_text(packet->data.ptr, packet->data.len);
         if (data == NULL)
             return false;
     }
@@ -216,7 +216,10 @@ void socket_io_append_msgpack(struct strbuf *out, const struct socket_io_packet 
     else if (type == SOCKET_IO_BINARY_ACK)
         type = SOCKET_IO_ACK;
     strbuf_printf(&text, "{\"type\":%d,\"nsp\":", (int)type);
-    json_append_string(&text, packet->namespace.ptr, packet->namespace.len);
+    if (packet->namespace.len > 0)
+        json_append_string(&text, packet->namespace.ptr, packet->namespace.len);
+    else
+        strbuf_append_str(&text, "\"/\"");
     if (packet->has_ack)
         strbuf_printf(&text, ",\"id\":%llu", (unsigned long long)packet->ack);
     if (packet->data.len > 0) {

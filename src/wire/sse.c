@@ -42,9 +42,9 @@ void sse_append_event(struct strbuf *out, uint64_t id, struct span event, struct
     strbuf_append_char(out, '\n');
 }
 
-void sse_append_start(struct strbuf *out, unsigned retry_ms, uint64_t id)
+void sse_append_retry(struct strbuf *out, unsigned retry_ms)
 {
-    strbuf_printf(out, "retry: %u\nid: %llu\n\n", retry_ms, (unsigned long long)id);
+    strbuf_printf(out, "retry: %u\n", retry_ms);
 }
 
 void sse_reader_init(struct sse_reader *reader, size_t max_event)

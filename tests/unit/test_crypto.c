@@ -93,6 +93,122 @@ static void base64_alphabets(void **state)
     strbuf_free(&out);
 }
 
+static void base64_decodes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(base64_vectors); i++) {
+        const char *text = base64_vectors[i].base64;
+        size_t len = strlen(text);
+        for (;;) { /* with all of the padding, with a part of it, without */
+            char *copy = unit_exact_copy(text, len);
+            struct strbuf out = STRBUF_INIT;
+            bool padded = len > 0 && text[len - 1] == '=';
+            bool part = padded && len % 4 != 0;
+            strbuf_append_char(&out, '>');
+            if (crypto_base64_decode(&out, copy, len) == part)
+                fail_msg("%s, the first %zu characters", text, len);
+            if (!part)
+                assert_bytes(out.data + 1, out.len - 1, base64_vectors[i].text);
+            else
+                assert_int_equal(out.len, 1);
+            strbuf_free(&out);
+            free(copy);
+            if (!padded)
+                break;
+            len--;
+        }
+    }
+}
+
+static void what_is_no_base64(void **state)
+{
+    static const char *const texts[] = {
+        "A",        "AAAAA",
+        "=",        "==",
+        "===",      "====",
+        "A=",       "A==",
+        "A===",     "AA=",
+        "AAA==",    "AA=A",
+        "=AAA",     "A=AA",
+        "AAAA=",    "AA==AAAA",
+        "AAAA====", "AA A",
+        "AA\nA",    "AA\n==",
+        " AAAA",    "AA-A",
+        "AA_A",     "AA.A",
+        "AA*A",     "AA,A",
+        "AA:A",     "AA@A",
+        "AA[A",     "AA`A",
+        "AA{A",     "AA\xc3\xbc",
+        "AA\200A",  "\xff\xff\xff\xff",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t len = strlen(texts[i]);
+        char *copy = unit_exact_copy(texts[i], len);
+        struct strbuf out = STRBUF_INIT;
+        if (crypto_base64_decode(&out, copy, len))
+            fail_msg("%s was accepted", texts[i]);
+        assert_int_equal(out.len, 0);
+        strbuf_free(&out);
+        free(copy);
+    }
+    struct strbuf out = STRBUF_INIT;
+    assert_false(crypto_base64_decode(&out, "AA\0A", 4));
+    strbuf_free(&out);
+}
+
+/* Every byte value at every place of a group, through both alphabets and back. */
+static void base64_there_and_back(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 100; len++) {
+        for (unsigned start = 0; start < 256; start++) {
+            struct strbuf text = STRBUF_INIT, again = STRBUF_INIT;
+            uint8_t data[100], back[100];
+            char url[140];
+            for (size_t i = 0; i < len; i++)
+                data[i] = (uint8_t)(start + 85 * i);
+            crypto_base64(&text, data, len);
+            assert_true(crypto_base64_decode(&again, text.data, text.len));
+            assert_int_equal(again.len, len);
+            assert_memory_equal(again.data, data, len);
+            crypto_base64url(url, data, len);
+            assert_true(crypto_base64url_decode(back, len, url, strlen(url)));
+            assert_memory_equal(back, data, len);
+            strbuf_free(&text);
+            strbuf_free(&again);
+        }
+    }
+}
+
+static void base64url_decodes_exactly_so_many(void **state)
+{
+    static const char text[] = "AAECAwQFBgcICQoLDA0ODw"; /* 0 to 15 */
+    uint8_t *out = malloc(16);
+
+    (void)state;
+    assert_non_null(out);
+    for (size_t len = 0; len < sizeof(text); len++) {
+        char *copy = unit_exact_copy(text, len);
+        memset(out, 0xff, 16);
+        assert_int_equal(crypto_base64url_decode(out, 16, copy, len), len == 22);
+        free(copy);
+    }
+    for (uint8_t i = 0; i < 16; i++)
+        assert_int_equal(out[i], i);
+    assert_false(crypto_base64url_decode(out, 15, text, 22));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0ODw==", 24));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0OD=", 22));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0OD ", 22));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0O+w", 22));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0O/w", 22));
+    assert_false(crypto_base64url_decode(out, 16, "AAECAwQFBgcICQoLDA0O\0w", 22));
+    assert_true(crypto_base64url_decode(out, 16, "-_-_AwQFBgcICQoLDA0ODw", 22));
+    assert_hex(out, 4, "fbffbf03");
+    free(out);
+}
+
 static void equal_compares_length_and_bytes(void **state)
 {
     (void)state;
@@ -123,6 +239,10 @@ int main(void)
         cmocka_unit_test(base64_appends),
         cmocka_unit_test(base64url_fits_its_size),
         cmocka_unit_test(base64_alphabets),
+        cmocka_unit_test(base64_decodes),
+        cmocka_unit_test(what_is_no_base64),
+        cmocka_unit_test(base64_there_and_back),
+        cmocka_unit_test(base64url_decodes_exactly_so_many),
         cmocka_unit_test(equal_compares_length_and_bytes),
         cmocka_unit_test(random_bytes_differ),
     };

@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <jansson.h>
+
 static void valid_texts(void **state)
 {
     static const char *const texts[] = {
@@ -78,6 +80,32 @@ static void length_counts_not_nul(void **state)
     assert_true(json_text_valid("[1]garbage", 3, error));
     assert_false(json_text_valid("[1]\0", 4, error));
     assert_false(json_text_valid("\"a\0b\"", 5, error));
+}
+
+/* A NUL character is no JSON, wherever it stands; parsers in browsers would refuse the text. */
+static void nul_is_no_json(void **state)
+{
+    static const char text[] = " [ 1 , true , null , -1.5e3 , \"a\" , { \"b\" : 2 } ] ";
+    char error[JSON_MAX_ERROR];
+    char copy[sizeof(text)];
+    json_t *tree = json_load_text(text, sizeof(text) - 1);
+
+    (void)state;
+    assert_non_null(tree);
+    json_decref(tree);
+    assert_true(json_text_valid(text, sizeof(text) - 1, error));
+    for (size_t at = 0; at < sizeof(text); at++) { /* one more character, at every place */
+        memcpy(copy, text, at);
+        copy[at] = '\0';
+        memcpy(copy + at + 1, text + at, sizeof(text) - 1 - at);
+        memset(error, '#', sizeof(error));
+        assert_false(json_text_valid(copy, sizeof(copy), error));
+        assert_memory_equal(error, "byte ", 5);
+        assert_null(json_load_text(copy, sizeof(copy)));
+    }
+    assert_null(json_load_text("", 0));
+    assert_null(json_load_text("[1", 2));
+    assert_false(json_text_valid("null\0", 5, error));
 }
 
 static void error_says_where(void **state)
@@ -244,6 +272,48 @@ static void object_names_of_any_form(void **state)
     assert_false(json_object_find(object, "room/22", &value));
 }
 
+/* The members of an object: name, '=', value, '|'. */
+static void all_members(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *members;
+    } cases[] = {
+        {"{}", ""},
+        {" \t{ \r\n} ", ""},
+        {"{\"a\":1}", "\"a\"=1|"},
+        {" { \"a\" : 1 , \"b\" : 2 } ", "\"a\"=1|\"b\"=2|"},
+        {"{\"a\":1,\"a\":2,\"\":3}", "\"a\"=1|\"a\"=2|\"\"=3|"},
+        {"{\"a\":{},\"b\":[],\"c\":\"\"}", "\"a\"={}|\"b\"=[]|\"c\"=\"\"|"},
+        {"{\"a\":{\"b\":{\"c\":[{}]}},\"d\":[[],{\"e\":1}]}",
+         "\"a\"={\"b\":{\"c\":[{}]}}|\"d\"=[[],{\"e\":1}]|"},
+        {"{\"}\":\"{\",\":\":\",\",\"\\\"\":\"\\\\\"}",
+         "\"}\"=\"{\"|\":\"=\",\"|\"\\\"\"=\"\\\\\"|"},
+        {"{\n\"a\"\n:\n-1.5e+3\n,\n\"b\"\t:null}", "\"a\"=-1.5e+3|\"b\"=null|"},
+        {"{\"\\u0061\":\"\\ud83d\\udce3\"}", "\"\\u0061\"=\"\\ud83d\\udce3\"|"},
+        {"{\"\xc3\xbc\":true}", "\"\xc3\xbc\"=true|"},
+    };
+    struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].text), pos = 0;
+        char *copy = unit_exact_copy(cases[i].text, len);
+        struct span name, value;
+        strbuf_clear(&out);
+        while (json_object_next((struct span){copy, len}, &pos, &name, &value)) {
+            strbuf_append(&out, name.ptr, name.len);
+            strbuf_append_char(&out, '=');
+            strbuf_append(&out, value.ptr, value.len);
+            strbuf_append_char(&out, '|');
+        }
+        assert_strbuf(&out, cases[i].members);
+        assert_false(json_object_next((struct span){copy, len}, &pos, &name, &value));
+        free(copy);
+    }
+    strbuf_free(&out);
+}
+
 static void strings_are_escaped(void **state)
 {
     static const struct {
@@ -278,18 +348,13 @@ static void strings_are_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_texts),
-        cmocka_unit_test(invalid_texts),
-        cmocka_unit_test(length_counts_not_nul),
-        cmocka_unit_test(error_says_where),
-        cmocka_unit_test(error_fits),
-        cmocka_unit_test(nesting_has_an_end),
-        cmocka_unit_test(trim),
-        cmocka_unit_test(array_elements),
-        cmocka_unit_test(end_of_array_stays),
-        cmocka_unit_test(object_members),
-        cmocka_unit_test(object_names_of_any_form),
-        cmocka_unit_test(strings_are_escaped),
+        cmocka_unit_test(valid_texts),           cmocka_unit_test(invalid_texts),
+        cmocka_unit_test(length_counts_not_nul), cmocka_unit_test(nul_is_no_json),
+        cmocka_unit_test(error_says_where),      cmocka_unit_test(error_fits),
+        cmocka_unit_test(nesting_has_an_end),    cmocka_unit_test(trim),
+        cmocka_unit_test(array_elements),        cmocka_unit_test(end_of_array_stays),
+        cmocka_unit_test(object_members),        cmocka_unit_test(object_names_of_any_form),
+        cmocka_unit_test(all_members),           cmocka_unit_test(strings_are_escaped),
     };
 
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

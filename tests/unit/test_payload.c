@@ -44,8 +44,7 @@ static void test_scan(void **state)
         "{\"n\":7,\"t\":99}",
         "{\"n\": 7, \"t\": 99, \"p\": \"\"}",
         "42[\"swarm\",{\"n\":7,\"t\":99,\"p\":\"x\"}]",
-        "{\"type\":\"message\",\"seq\":1,\"room\":null,\"event\":\"e\",\"data\":{\"n\":7,\"t\":99}"
-        "}",
+        "{\"type\":\"message\",\"seq\":1,\"event\":\"e\",\"data\":{\"n\":7,\"t\":99}}",
     };
     static const char *const bad[] = {
         "",          "{}",           "{\"n\":7}",          "{\"n\":7,\"t\":", "{\"n\":,\"t\":1}",

@@ -171,6 +171,44 @@ static void bad_byte_at_every_offset(void **state)
     }
 }
 
+/* What JavaScript's "length" says of a text with every code point. */
+static void utf16_length_of_every_code_point(void **state)
+{
+    uint8_t bytes[4];
+
+    (void)state;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        size_t len = encode(bytes, c), units = c >= 0x10000 ? 2 : 1;
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
+        if (utf8_utf16_length((char *)bytes, len) != units)
+            fail_msg("U+%04X", c);
+        assert_int_equal(utf8_utf16_bytes((char *)bytes, len, 0), 0);
+        assert_int_equal(utf8_utf16_bytes((char *)bytes, len, units), len);
+        assert_int_equal(utf8_utf16_bytes((char *)bytes, len, units + 1), SIZE_MAX);
+        if (units == 2)
+            assert_int_equal(utf8_utf16_bytes((char *)bytes, len, 1), SIZE_MAX);
+    }
+}
+
+static void utf16_places(void **state)
+{
+    /* 1 + 2 + 3 + 4 + 1 bytes, 1 + 1 + 1 + 2 + 1 units */
+    static const char text[] = "a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80z";
+    static const size_t bytes[] = {0, 1, 3, 6, SIZE_MAX, 10, 11, SIZE_MAX, SIZE_MAX};
+    char *copy = unit_exact_copy(text, strlen(text));
+
+    (void)state;
+    assert_int_equal(utf8_utf16_length(copy, strlen(text)), 6);
+    for (size_t units = 0; units < ARRAY_LEN(bytes); units++)
+        assert_int_equal(utf8_utf16_bytes(copy, strlen(text), units), bytes[units]);
+    assert_int_equal(utf8_utf16_bytes(copy, strlen(text), SIZE_MAX), SIZE_MAX);
+    assert_int_equal(utf8_utf16_length(copy, 0), 0);
+    assert_int_equal(utf8_utf16_bytes(copy, 0, 0), 0);
+    assert_int_equal(utf8_utf16_bytes(copy, 0, 1), SIZE_MAX);
+    free(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +219,8 @@ int main(void)
         cmocka_unit_test(samples_split_everywhere),
         cmocka_unit_test(error_is_seen_at_once),
         cmocka_unit_test(bad_byte_at_every_offset),
+        cmocka_unit_test(utf16_length_of_every_code_point),
+        cmocka_unit_test(utf16_places),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);

@@ -44,6 +44,42 @@ static inline struct span unit_span(const char *text)
     return (struct span){text, strlen(text)};
 }
 
+/* Appends the bytes that pairs of hexadecimal digits stand for; spaces between pairs are skipped.
+ */
+static inline void unit_unhex(struct strbuf *out, const char *hex)
+{
+    while (*hex != '\0') {
+        unsigned byte;
+        if (*hex == ' ') {
+            hex++;
+            continue;
+        }
+        assert_int_equal(sscanf(hex, "%2x", &byte), 1);
+        strbuf_append_char(out, (char)byte);
+        hex += 2;
+    }
+}
+
+/* The bytes are exactly those of the hexadecimal text. */
+static inline void unit_equal_hex(const char *file, int line, const void *data, size_t len,
+                                  const char *hex)
+{
+    struct strbuf expected = STRBUF_INIT, got = STRBUF_INIT;
+
+    unit_unhex(&expected, hex);
+    if (len != expected.len || (len > 0 && memcmp(data, expected.data, len) != 0)) {
+        for (size_t i = 0; i < len; i++)
+            strbuf_printf(&got, "%02x", ((const uint8_t *)data)[i]);
+        print_error("%s:%d: got      %s\n%s:%d: expected %s\n", file, line, strbuf_cstr(&got), file,
+                    line, hex);
+        _fail(file, line);
+    }
+    strbuf_free(&expected);
+    strbuf_free(&got);
+}
+
+#define assert_hex(data, len, hex) unit_equal_hex(__FILE__, __LINE__, data, len, hex)
+
 /* A copy on the heap that ends where the data ends, so that sanitizers see a read behind it. */
 static inline void *unit_exact_copy(const void *data, size_t len)
 {

@@ -24,6 +24,7 @@ struct idtable {
     struct idtable_node **buckets;
     size_t bucket_count; /* a power of two */
     size_t count;
+    size_t start; /* where idtable_any begins to look */
 };
 
 /* False when memory is out. */

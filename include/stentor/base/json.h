@@ -1,7 +1,7 @@
 /*
  * json.h - places in JSON text, so that a payload travels as the bytes its publisher wrote.
  *
- * jansson decides whether text is JSON and gives values (json_text_valid, and json_loadb in the
+ * jansson decides whether text is JSON and gives values (json_text_valid, and json_load_text in the
  * modules that need a tree). What it cannot do is to say where in the text a value stands; that is
  * all that is done here. The span functions expect text that jansson accepted.
  *
@@ -16,6 +16,8 @@
 #include "stentor/base/compiler.h"
 #include "stentor/base/strbuf.h"
 
+struct json_t; /* jansson's */
+
 struct span {
     const char *ptr;
     size_t len;
@@ -26,6 +28,10 @@ enum { JSON_MAX_ERROR = 128 };
 /* Flags for jansson under which any JSON value passes that a browser would accept: scalars at the
  * top, NUL characters in strings, integers of any size. */
 size_t json_load_flags(void);
+
+/* The text as jansson's tree, with those flags; NULL when it is not JSON, or when memory is out.
+ * Text from the network is loaded by this and not by json_loadb, which lets NUL characters pass. */
+struct json_t *json_load_text(const char *text, size_t len) MUST_CHECK;
 
 /* Is it one JSON value in valid UTF-8, and nothing else? On false `error` says where and why. */
 bool json_text_valid(const char *text, size_t len, char error[JSON_MAX_ERROR]) MUST_CHECK;

@@ -84,7 +84,8 @@ enum engine_io_result { ENGINE_IO_PACKET, ENGINE_IO_END, ENGINE_IO_FAILED };
 void engine_io_reader_init(struct engine_io_reader *reader, enum engine_io_payload form,
                            struct span payload);
 
-/* The packet's data is valid until the next call. */
+/* The packet's data is valid until the next call. After a failure there is nothing more to read. In
+ * an empty payload there is no packet; clients never send one. */
 enum engine_io_result engine_io_reader_next(struct engine_io_reader *reader,
                                             struct engine_io_packet *packet) MUST_CHECK;
 void engine_io_reader_free(struct engine_io_reader *reader);

@@ -21,9 +21,8 @@
  * field; those in `data` are kept, one field a line. */
 void sse_append_event(struct strbuf *out, uint64_t id, struct span event, struct span data);
 
-/* Appends what a stream begins with: how long clients wait before they connect again, in
- * milliseconds, and the id that they then present if nothing came meanwhile. */
-void sse_append_start(struct strbuf *out, unsigned retry_ms, uint64_t id);
+/* Appends the field that tells clients how long to wait before they connect again. */
+void sse_append_retry(struct strbuf *out, unsigned retry_ms);
 
 /* A comment, which clients ignore: the heartbeat. */
 #define SSE_COMMENT ":\n\n"
