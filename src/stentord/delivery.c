@@ -66,6 +66,7 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
         .config = config,
         .stats = stats,
         .io_thread = io_thread,
+        .id_pool.io_thread = (uint8_t)io_thread,
         .dialect_users = dialect_users,
     };
     TAILQ_INIT(&delivery->running);

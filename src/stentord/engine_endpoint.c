@@ -11,7 +11,6 @@
 #include "io_thread.h"
 #include "server.h"
 #include "socketio_client.h"
-#include "stentor/base/crypto.h"
 
 /* What the query asks for: the connection's note while the request is served. */
 struct engine_query {
@@ -38,8 +37,7 @@ static void engine_endpoint_read(struct engine_query *wanted, struct span name, 
     if (http_span_equals(name, "sid")) {
         wanted->has_sid = value.len > 0;
         wanted->has_id =
-            crypto_base64url_decode(wanted->id, SESSION_ID_BYTES, value.ptr, value.len) &&
-            wanted->id[0] < server->io_thread_count;
+            session_id_parse(wanted->id, value.ptr, value.len, server->io_thread_count);
     } else if (http_span_equals(name, "transport")) {
         wanted->transport = http_span_equals(value, "polling")     ? ENGINE_POLLING
                             : http_span_equals(value, "websocket") ? ENGINE_WEBSOCKET

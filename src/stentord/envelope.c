@@ -159,8 +159,8 @@ static bool envelope_placeholders_valid(const json_t *value, size_t attachments,
 
     if (json_is_true(json_object_get(value, "_placeholder"))) {
         double n = json_number_value(num);
-        if (!json_is_number(num) || n < 0 || n >= (double)attachments || n != (double)(size_t)n ||
-            *seen & 1u << (size_t)n)
+        if (json_object_size(value) != 2 || !json_is_number(num) || n < 0 ||
+            n >= (double)attachments || n != (double)(size_t)n || *seen & 1u << (size_t)n)
             return false;
         *seen |= 1u << (size_t)n;
         return true;
@@ -173,13 +173,26 @@ static bool envelope_placeholders_valid(const json_t *value, size_t attachments,
     return true;
 }
 
-#define ENVELOPE_BAD_PLACEHOLDER "each placeholder must name an attachment of its own"
+#define ENVELOPE_BAD_PLACEHOLDER                                                                   \
+    "each placeholder must name an attachment of its own, and no two members have one name"
+
+/* With attachments each member of an object must have a name of its own: of two placeholders by one
+ * name only one would be looked at here, while MessagePack clients would get both. */
+static json_t *envelope_load(struct span text, size_t attachments)
+{
+    size_t flags = json_load_flags() | (attachments > 0 ? JSON_REJECT_DUPLICATES : 0);
+
+    if (text.len == 0 || memchr(text.ptr, '\0', text.len) != NULL)
+        return NULL; /* jansson lets some of these pass */
+    return json_loadb(text.ptr, text.len, flags, NULL);
+}
 
 const char *envelope_check_attachments(struct span json, size_t attachments)
 {
-    json_t *value = json_loadb(json.ptr, json.len, json_load_flags(), NULL);
+    json_t *value = attachments > 0 ? envelope_load(json, attachments) : NULL;
     unsigned seen = 0;
-    bool valid = attachments == 0 || envelope_placeholders_valid(value, attachments, &seen);
+    bool valid = attachments == 0 ||
+                 (value != NULL && envelope_placeholders_valid(value, attachments, &seen));
 
     json_decref(value);
     return valid ? NULL : ENVELOPE_BAD_PLACEHOLDER;
@@ -210,7 +223,7 @@ struct message *envelope_parse(const struct envelope_context *context, struct sp
                                char error[ENVELOPE_ERROR])
 {
     struct envelope envelope = {.context = context, .error = error};
-    json_t *root = json_loadb(text.ptr, text.len, json_load_flags(), NULL);
+    json_t *root = envelope_load(text, context->attachment_count);
     struct message *message = NULL;
 
     envelope.publication = (struct publication){

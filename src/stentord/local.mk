@@ -46,6 +46,7 @@ libstentord_a_SOURCES = \
 	src/stentord/router.c src/stentord/router.h \
 	src/stentord/server.c src/stentord/server.h \
 	src/stentord/session.c src/stentord/session.h \
+	src/stentord/session_id.c src/stentord/session_id.h \
 	src/stentord/socketio_client.c src/stentord/socketio_client.h \
 	src/stentord/socketio_connect.c src/stentord/socketio_events.c \
 	src/stentord/sse_client.c src/stentord/sse_client.h \

@@ -126,6 +126,17 @@ static const char *native_execute(struct ws_conn *ws, const struct native_comman
     return NULL;
 }
 
+/* Answers have no binary data, so an `id` must have none. */
+static const char *native_check_id(struct native_command *command,
+                                   const struct native_request *request)
+{
+    if (request->attachment_count == 0 || command->id.len == 0 ||
+        (*command->id.ptr != '{' && *command->id.ptr != '['))
+        return NULL;
+    command->id.len = 0;
+    return "\"id\" must be a text or a number in a command with binary data";
+}
+
 static void native_handle(struct ws_conn *ws, const struct native_request *request)
 {
     struct stats *stats = &ws->conn->thread->stats;
@@ -135,6 +146,8 @@ static void native_handle(struct ws_conn *ws, const struct native_request *reque
     const char *error = NULL;
 
     if (native_parse(request->text.ptr, request->text.len, &command, &error))
+        error = native_check_id(&command, request);
+    if (error == NULL)
         error = native_execute(ws, &command, request, buffer);
     if (error != NULL) {
         stats_add(&stats->client_events_refused, 1);

@@ -98,7 +98,7 @@ bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_I
     OWNER_ASSERT(&thread->stage.owner);
     if (entry == NULL)
         return false;
-    session_id_make(&thread->delivery, pid);
+    session_id_make(&thread->delivery.id_pool, pid);
     memcpy(entry->node.id, pid, SESSION_ID_BYTES);
     memcpy(entry->session, session, SESSION_ID_BYTES);
     entry->thread = thread;

@@ -5,7 +5,6 @@
 
 #include "conn.h"
 #include "delivery.h"
-#include "stentor/base/crypto.h"
 #include "stentor/base/obj.h"
 
 enum { SESSION_FIRST_HEAP_ROOMS = 4 };
@@ -24,25 +23,6 @@ const char *session_join_error(enum session_join_result result)
         return "the server has no memory for it; try again later";
     }
     return NULL;
-}
-
-void session_id_make(struct delivery *delivery, uint8_t id[SESSION_ID_BYTES])
-{
-    struct session_id_pool *pool = &delivery->id_pool;
-
-    if (pool->left < SESSION_ID_BYTES) {
-        crypto_random(pool->bytes, sizeof(pool->bytes));
-        pool->left = sizeof(pool->bytes);
-    }
-    pool->left -= SESSION_ID_BYTES;
-    memcpy(id, pool->bytes + pool->left, SESSION_ID_BYTES);
-    memset(pool->bytes + pool->left, 0, SESSION_ID_BYTES); /* an id is a secret */
-    id[0] = (uint8_t)delivery->io_thread;
-}
-
-void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text)
-{
-    crypto_base64url(text, id, SESSION_ID_BYTES);
 }
 
 struct session *session_new(struct delivery *delivery, struct conn *conn, enum dialect dialect,
@@ -65,7 +45,7 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->ops = ops;
     session->client = client;
     session->delivery = delivery;
-    session_id_make(delivery, session->id);
+    session_id_make(&delivery->id_pool, session->id);
     memcpy(session->id + 1, &session->slot, sizeof(session->slot));
     delivery_dialect_join(delivery, dialect);
     *session_cursor(session) = (struct cursor){

@@ -20,13 +20,12 @@
 #include "cursor.h"
 #include "dialect.h"
 #include "room.h"
+#include "session_id.h"
 #include "stentor/base/json.h"
 
 struct conn;
 struct delivery;
 struct session;
-
-enum { SESSION_ID_BYTES = 16, SESSION_ID_TEXT = 23 /* base64url and NUL */ };
 
 /* How a session's protocol says things that are for this client alone. */
 struct session_ops {
@@ -92,14 +91,14 @@ struct cursor *session_cursor(const struct session *session);
 /* The session of this thread with that id; NULL without one. */
 struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES]);
 
-/* Can something be written to it at all? */
+/* Has it a connection to write to? */
 static inline bool session_is_attached(const struct session *session)
 {
     return session_cursor(session)->fd >= 0;
 }
 
-/* Gives an AWAY session a connection, for a stream or for one answer (poll_response.h). Whatever
- * it is due may be sent at once, after which it may be AWAY again, or closed. */
+/* Gives an AWAY session a connection, for a stream or for one answer (poll_response.h), and what it
+ * is due; then it may be AWAY again, or closed. */
 void session_attach(struct session *session, struct conn *conn, uint8_t answer);
 
 /* Takes its connection away: the cursor stands still. */
@@ -139,17 +138,5 @@ static inline bool session_is_gone(const struct session *session)
 }
 
 bool session_is_member(const struct session *session, const struct room *room);
-
-/* Writes an id as text: to a SESSION_ID_TEXT buffer. */
-void session_id_text(const uint8_t id[SESSION_ID_BYTES], char *text);
-
-/* Random bytes in store: asking for many at once is cheaper than for a few at a time. */
-struct session_id_pool {
-    size_t left;
-    uint8_t bytes[1024];
-};
-
-/* A new id that names the thread; for what is no session itself. */
-void session_id_make(struct delivery *delivery, uint8_t id[SESSION_ID_BYTES]);
 
 #endif

@@ -7,7 +7,6 @@
 #include "io_thread.h"
 #include "server.h"
 #include "socketio_client.h"
-#include "stentor/base/crypto.h"
 #include "ws_conn.h"
 
 /* Clients and servers connect to namespaces: CONNECT, DISCONNECT, and the way back to where a
@@ -28,7 +27,7 @@ static struct socketio_socket *socketio_add_socket(struct socketio_client *clien
     }
     struct socketio_socket *socket = &sockets[client->socket_count++];
     *socket = (struct socketio_socket){.namespace = namespace};
-    session_id_make(client->engine->session->delivery, socket->id);
+    session_id_make(&client->engine->session->delivery->id_pool, socket->id);
     return socket;
 }
 
@@ -125,7 +124,7 @@ static const char *socketio_join_namespace(struct socketio_client *client, int n
 {
     struct session *session = client->engine->session;
     uint64_t head = journal_head(&session->delivery->journal);
-    json_t *auth = json_loadb(auth_text.ptr, auth_text.len, json_load_flags(), NULL);
+    json_t *auth = json_load_text(auth_text.ptr, auth_text.len);
     const char *error =
         session_join_error(session_join(session, namespace, (struct span){"", 0}, head));
 
@@ -182,16 +181,15 @@ static struct recovery_claim *socketio_read_claim(const struct socketio_client *
                                                   struct span auth)
 {
     const struct server *server = client->engine->thread->server;
-    json_t *data = json_loadb(auth.ptr, auth.len, json_load_flags(), NULL);
+    json_t *data = json_load_text(auth.ptr, auth.len);
     const json_t *pid = json_object_get(data, "pid");
     const char *offset = json_string_value(json_object_get(data, "offset"));
     struct recovery_claim *claim = NULL;
     uint8_t id[SESSION_ID_BYTES];
     char *end = "";
 
-    if (json_is_string(pid) &&
-        crypto_base64url_decode(id, sizeof(id), json_string_value(pid), json_string_length(pid)) &&
-        id[0] < server->io_thread_count)
+    if (json_is_string(pid) && session_id_parse(id, json_string_value(pid), json_string_length(pid),
+                                                server->io_thread_count))
         claim = calloc(1, sizeof(*claim));
     if (claim != NULL) {
         memcpy(claim->pid, id, sizeof(id));

@@ -101,8 +101,7 @@ void socketio_event_handle(struct socketio_client *client, const struct socketio
     if (client->engine->thread->config->conformance && conformance_event(client, event))
         return;
     /* socket_io_parse has seen that it is an array which begins with a text. */
-    json_t *args =
-        json_loadb(event->packet.data.ptr, event->packet.data.len, json_load_flags(), NULL);
+    json_t *args = json_load_text(event->packet.data.ptr, event->packet.data.len);
     const char *error = args == NULL ? "the server has no memory; try again later"
                                      : socketio_event_execute(client, event, args, buffer);
 

@@ -1,11 +1,11 @@
 /*
- * client.h - one simulated client: connect, WebSocket handshake, join, receive, answer pings.
+ * client.h - one simulated client: it connects, joins, receives, and says goodbye.
  *
- * Lifetime:
+ * How that is done is its transport's business (transport.h), which moves it through its states:
  *   unused      zeroed; client_start
- *   connecting  ... upgrading ... joining: ends in crowd_on_joined or crowd_on_failed
+ *   connecting  ... opening ... joining: ends in crowd_on_joined or crowd_on_failed
  *   joined      receives; ends in crowd_on_lost, or in closing
- *   closing     after client_close: waits for the server to close
+ *   closing     after client_close: ends in client_end
  *   closed      has no descriptor and no memory
  * A client is one element of its crowd's array and belongs to the crowd's thread. Memory for half
  * a frame, half an answer or unsent bytes exists only while there are such.
@@ -13,24 +13,25 @@
 #ifndef STENTOR_SWARM_CLIENT_H
 #define STENTOR_SWARM_CLIENT_H
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "stentor/base/compiler.h"
-#include "stentor/base/strbuf.h"
-#include "stentor/wire/websocket.h"
+#include "stentor/base/json.h"
+#include "stentor/wire/http.h"
 
+#include "link.h"
 #include "measure.h"
 
+struct audience;
 struct crowd;
 
 enum client_state {
     CLIENT_UNUSED,
     CLIENT_CONNECTING,
-    CLIENT_UPGRADING,
-    CLIENT_JOINING,
+    CLIENT_OPENING, /* the first request is under way */
+    CLIENT_JOINING, /* it was answered */
     CLIENT_JOINED,
     CLIENT_CLOSING,
     CLIENT_CLOSED,
@@ -39,30 +40,41 @@ enum client_state {
 struct client {
     unsigned magic;
     uint8_t state;         /* enum client_state */
-    uint8_t opcode;        /* of the message that is being handled */
+    bool beating;          /* its turn for a heartbeat will come (crowd_beat) */
     uint32_t last_ping_ms; /* since the crowd's start; 0: none yet */
+    uint64_t beat_ns;      /* when */
+    TAILQ_ENTRY(client) beats;
     struct crowd *crowd;
-    struct event event;
+    struct audience *audience;
+    struct link link;
     struct measure_track track;
-    struct ws_reader *reader; /* while a frame is half read */
-    struct strbuf *answer;    /* while the answer to the handshake is half read */
-    struct strbuf *unsent;    /* while the socket takes no more */
+    struct http_message *answer; /* while one is half read */
+    void *extra;                 /* what its transport keeps */
 };
 
 /* Begins to connect. */
-void client_start(struct client *client, struct crowd *crowd);
+void client_start(struct client *client, struct crowd *crowd, struct audience *audience);
+
+/* Replaces the connection by a new one. NULL, or the cause for which it cannot be. */
+const char *client_reconnect(struct client *client) MUST_CHECK;
 
 /* Gives up, for the cause that is named: a failed connect or a lost connection. */
 void client_drop(struct client *client, const char *cause);
 
-/* Says goodbye (close code 1000) and waits for the server to close. */
+/* Says goodbye, as its transport does. */
 void client_close(struct client *client);
 
 /* Closes at once and frees everything, in any state. */
 void client_end(struct client *client);
 
-/* Sends a masked frame. */
-void client_send(struct client *client, enum ws_opcode opcode, const void *payload, size_t len);
+/* The number of the client within its crowd. */
+unsigned client_number(const struct client *client);
+
+/* A published message has come; anything else passes unnoticed. */
+void client_deliver(struct client *client, struct span text);
+
+/* A notice has come that messages will not come. */
+void client_note_gap(struct client *client);
 
 static inline bool client_settled(const struct client *client)
 {

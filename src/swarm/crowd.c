@@ -1,12 +1,13 @@
 #include "crowd.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "stentor/base/clock.h"
 #include "stentor/base/crypto.h"
 #include "stentor/base/obj.h"
 
+#include "answer.h"
 #include "dialect.h"
 #include "proc.h"
 
@@ -14,13 +15,29 @@
 
 enum {
     CROWD_RESERVED_FDS = 24, /* for the event base, the publisher, files and the standard streams */
-    CROWD_BATCH = 32,        /* connects at once, before sockets are served again */
+    CROWD_EXTRA_FDS = 64,    /* at least, for second links */
+    CROWD_MAX_FDS = 10000000,
+    CROWD_BATCH = 32, /* connects at once, before sockets are served again */
 };
 
 uint64_t crowd_due(const struct crowd *crowd, unsigned i)
 {
     return crowd->start_ns +
            (uint64_t)((double)crowd->options->ramp_ns * i / crowd->options->clients);
+}
+
+static void crowd_start_client(struct crowd *crowd)
+{
+    const struct mix *mix = &crowd->options->mix;
+    struct client *client = &crowd->clients[crowd->started++];
+    unsigned taken[MIX_MAX], share;
+
+    for (unsigned i = 0; i < mix->count; i++)
+        taken[i] = crowd->audiences[i].attempted;
+    share = mix_next(mix, taken);
+    crowd->audiences[share].attempted++;
+    client->track.group = (uint8_t)share;
+    client_start(client, crowd, &crowd->audiences[share]);
 }
 
 static void crowd_on_connect_due(void *arg)
@@ -35,68 +52,91 @@ static void crowd_on_connect_due(void *arg)
         if (due > now)
             break;
         histogram_record(&crowd->connect_lag, now - due);
-        crowd->now_ns = now;
-        client_start(&crowd->clients[crowd->started++], crowd);
+        crowd->links.now_ns = now;
+        crowd_start_client(crowd);
         now = clock_ns();
     }
     if (crowd->started < crowd->options->clients)
         alarm_set(&crowd->connect_alarm, crowd_due(crowd, crowd->started));
 }
 
-static void crowd_build_request(struct crowd *crowd)
+/* After each read of a link. */
+static void crowd_after_read(void *arg)
 {
-    struct strbuf *out = &crowd->request_head;
-    const char *subprotocol = dialect_subprotocol(crowd->options->protocol);
+    struct crowd *crowd;
 
-    strbuf_append_str(out, "GET ");
-    dialect_append_target(out, crowd->options);
-    strbuf_printf(out, " HTTP/1.1\r\nHost: %s\r\n", crowd->options->target.authority);
-    strbuf_append_str(out, "User-Agent: stentor-swarm/" STENTOR_VERSION "\r\n"
-                           "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                           "Sec-WebSocket-Version: 13\r\n");
-    if (subprotocol != NULL)
-        strbuf_printf(out, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
-    strbuf_append_str(out, "Sec-WebSocket-Key: ");
+    OBJ_CAST(crowd, arg, CROWD_MAGIC);
+    if (crowd->links.now_ns >= crowd->due_ns || crowd->measure->unfinished < crowd->in_flight)
+        crowd->on_due(crowd->arg, crowd->links.now_ns);
 }
 
-static void crowd_init(struct crowd *crowd)
+static bool crowd_has_extra_links(const struct crowd *crowd)
+{
+    const struct mix *mix = &crowd->options->mix;
+
+    for (unsigned i = 0; i < mix->count; i++)
+        if (mix->shares[i].transport->ops->extra_links)
+            return true;
+    return false;
+}
+
+/* Extra links have what the clients leave, but always some. */
+static void crowd_init_links(struct crowd *crowd, struct event_base *base)
+{
+    struct links *links = &crowd->links;
+    unsigned long descriptors = proc_raise_descriptors();
+    unsigned room = 0, clients = crowd->options->clients;
+
+    if (descriptors > CROWD_RESERVED_FDS)
+        room = (unsigned)(descriptors < CROWD_MAX_FDS ? descriptors - CROWD_RESERVED_FDS
+                                                      : CROWD_MAX_FDS);
+    links->base = base;
+    links->after_read = crowd_after_read;
+    links->arg = crowd;
+    TAILQ_INIT(&links->waiting);
+    if (crowd_has_extra_links(crowd)) {
+        links->max_extra = room < 2 * CROWD_EXTRA_FDS ? room / 2 : CROWD_EXTRA_FDS;
+        if (room - links->max_extra > clients)
+            links->max_extra = room - clients;
+    }
+    links->max_open = room - links->max_extra;
+}
+
+static void crowd_init(struct crowd *crowd, const struct options *options)
 {
     OBJ_INIT(crowd, CROWD_MAGIC);
+    crowd->options = options;
+    TAILQ_INIT(&crowd->beats);
     histogram_init(&crowd->connect_delay);
     histogram_init(&crowd->connect_lag);
     ws_reader_init(&crowd->reader);
     crowd->reader_config.max_message = CROWD_MAX_MESSAGE;
+    answer_init(&crowd->answer);
     crowd->due_ns = UINT64_MAX;
     crypto_random(&crowd->random, sizeof(crowd->random));
     crowd->random |= 1; /* must not be 0 */
+    for (unsigned i = 0; i < options->mix.count; i++)
+        audience_init(&crowd->audiences[i], options->mix.shares[i].transport, options);
 }
 
 struct crowd *crowd_new(struct event_base *base, const struct options *options,
                         struct measure *measure, const char **error)
 {
     struct crowd *crowd = calloc(1, sizeof(*crowd));
-    unsigned long descriptors = proc_raise_descriptors();
 
     *error = "out of memory";
     if (crowd == NULL)
         return NULL;
-    crowd->options = options;
-    crowd->base = base;
     crowd->measure = measure;
-    crowd_init(crowd);
-    crowd->max_open = descriptors > CROWD_RESERVED_FDS + 10000000ul
-                          ? 10000000u
-                          : (unsigned)(descriptors - CROWD_RESERVED_FDS);
+    crowd_init(crowd, options);
+    crowd_init_links(crowd, base);
     crowd->clients = calloc(options->clients, sizeof(*crowd->clients));
     if (crowd->clients == NULL ||
         !alarm_open(&crowd->connect_alarm, base, crowd_on_connect_due, crowd) ||
-        !net_resolve(&options->target, &crowd->target, error) ||
-        !net_sources_init(&crowd->sources, options->bind, &crowd->target, options->clients,
-                          error)) {
+        !net_resolve(&options->target, &crowd->links.target, error) ||
+        !net_sources_init(&crowd->links.sources, options->bind, &crowd->links.target,
+                          options->clients, error))
         crowd_free(&crowd);
-        return NULL;
-    }
-    crowd_build_request(crowd);
     return crowd;
 }
 
@@ -110,12 +150,14 @@ void crowd_free(struct crowd **crowd)
     alarm_close(&old->connect_alarm);
     for (unsigned i = 0; i < old->started; i++)
         client_end(&old->clients[i]);
-    net_sources_free(&old->sources);
+    net_sources_free(&old->links.sources);
     timeline_free(&old->connects);
     timeline_free(&old->pings);
     ws_reader_free(&old->reader);
+    http_message_free(&old->answer);
     strbuf_free(&old->scratch);
-    strbuf_free(&old->request_head);
+    for (unsigned i = 0; i < old->options->mix.count; i++)
+        audience_free(&old->audiences[i]);
     free(old->clients);
     OBJ_CLEAR(old);
     free(old);
@@ -135,7 +177,7 @@ void crowd_stop(struct crowd *crowd)
     alarm_cancel(&crowd->connect_alarm);
 }
 
-void crowd_expire(struct crowd *crowd, uint64_t now_ns)
+static void crowd_expire(struct crowd *crowd, uint64_t now_ns)
 {
     for (; crowd->oldest < crowd->started; crowd->oldest++) {
         struct client *client = &crowd->clients[crowd->oldest];
@@ -144,9 +186,31 @@ void crowd_expire(struct crowd *crowd, uint64_t now_ns)
             continue;
         if (crowd_due(crowd, crowd->oldest) + crowd->options->connect_timeout_ns > now_ns)
             break;
-        crowd->now_ns = now_ns;
         client_drop(client, "timeout");
     }
+}
+
+static void crowd_beat(struct crowd *crowd, uint64_t now_ns)
+{
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&crowd->beats)) != NULL && client->beat_ns <= now_ns) {
+        const char *cause = dialect_socketio_beat(client);
+
+        crowd_stop_beat(crowd, client);
+        if (cause != NULL)
+            client_drop(client, cause);
+        else
+            crowd_start_beat(crowd, client, crowd->beat_interval_ns);
+    }
+}
+
+void crowd_tick(struct crowd *crowd, uint64_t now_ns)
+{
+    crowd->links.now_ns = now_ns;
+    link_open_waiting(&crowd->links);
+    crowd_expire(crowd, now_ns);
+    crowd_beat(crowd, now_ns);
 }
 
 bool crowd_settled(const struct crowd *crowd)
@@ -164,38 +228,74 @@ void crowd_close(struct crowd *crowd)
 
 void crowd_on_joined(struct crowd *crowd, struct client *client)
 {
-    uint64_t due = crowd_due(crowd, (unsigned)(client - crowd->clients));
+    uint64_t now = crowd->links.now_ns;
 
     client->state = CLIENT_JOINED;
+    client->audience->connected++;
     crowd->connected++;
     crowd->joined++;
-    crowd->settled_ns = crowd->now_ns;
-    histogram_record(&crowd->connect_delay, crowd->now_ns - due);
-    timeline_add(&crowd->connects, crowd->now_ns);
+    crowd->settled_ns = now;
+    histogram_record(&crowd->connect_delay, now - crowd_due(crowd, client_number(client)));
+    timeline_add(&crowd->connects, now);
     measure_join(crowd->measure, &client->track);
 }
 
-void crowd_on_failed(struct crowd *crowd, const char *cause)
+void crowd_on_failed(struct crowd *crowd, const struct client *client, const char *cause)
 {
-    crowd->settled_ns = crowd->now_ns;
+    crowd->settled_ns = crowd->links.now_ns;
     tally_add(&crowd->failures, cause);
+    tally_add(&client->audience->failures, cause);
 }
 
 void crowd_on_lost(struct crowd *crowd, struct client *client, const char *cause)
 {
     crowd->joined--;
     tally_add(&crowd->losses, cause);
+    tally_add(&client->audience->losses, cause);
     measure_leave(crowd->measure, &client->track);
 }
 
 void crowd_on_ping(struct crowd *crowd, struct client *client)
 {
-    uint32_t ms = (uint32_t)((crowd->now_ns - crowd->start_ns) / 1000000u);
+    uint32_t ms = (uint32_t)((crowd->links.now_ns - crowd->start_ns) / 1000000u);
 
     if (crowd->closing)
         return;
-    timeline_add(&crowd->pings, crowd->now_ns);
+    timeline_add(&crowd->pings, crowd->links.now_ns);
     if (crowd->ping_interval_ns == 0 && client->last_ping_ms != 0)
         crowd->ping_interval_ns = (uint64_t)(ms - client->last_ping_ms) * 1000000u;
     client->last_ping_ms = ms;
+}
+
+void crowd_start_beat(struct crowd *crowd, struct client *client, uint64_t interval_ns)
+{
+    if (interval_ns == 0)
+        return;
+    crowd->beat_interval_ns = interval_ns;
+    client->beat_ns = crowd->links.now_ns + interval_ns;
+    client->beating = true;
+    TAILQ_INSERT_TAIL(&crowd->beats, client, beats);
+}
+
+void crowd_stop_beat(struct crowd *crowd, struct client *client)
+{
+    if (client->beating)
+        TAILQ_REMOVE(&crowd->beats, client, beats);
+    client->beating = false;
+}
+
+/* Masks keep proxies from being tricked (RFC 6455 section 10.3); nothing depends on theirs being
+ * hard to guess in a simulation. */
+uint64_t crowd_random(struct crowd *crowd)
+{
+    crowd->random ^= crowd->random << 13;
+    crowd->random ^= crowd->random >> 7;
+    crowd->random ^= crowd->random << 17;
+    return crowd->random;
+}
+
+const char *crowd_http_cause(struct crowd *crowd, const struct http_message *answer)
+{
+    snprintf(crowd->cause, sizeof(crowd->cause), "http_%d", answer->parser.status_code);
+    return crowd->cause;
 }

@@ -12,59 +12,60 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "stentor/base/compiler.h"
 #include "stentor/base/histogram.h"
 #include "stentor/base/strbuf.h"
+#include "stentor/wire/http.h"
 #include "stentor/wire/websocket.h"
 
 #include "alarm.h"
+#include "audience.h"
 #include "client.h"
+#include "link.h"
 #include "measure.h"
-#include "net.h"
 #include "options.h"
 #include "tally.h"
 #include "timeline.h"
 
-enum { CROWD_BUFFER = 65536, CROWD_MAX_MESSAGE = 64 << 20 };
+enum { CROWD_MAX_MESSAGE = 64 << 20 };
 
 struct crowd {
     unsigned magic;
     const struct options *options;
-    struct event_base *base;
     struct measure *measure;
-    struct net_address target;
-    struct net_sources sources;
     struct client *clients;
-    unsigned max_open; /* connections for which there are descriptors */
+    struct audience audiences[MIX_MAX]; /* one per share of the options' mix */
+    struct links links;                 /* of the clients */
 
     struct alarm connect_alarm;
     uint64_t start_ns;
     unsigned started; /* clients whose connect has begun; the next one to begin */
     unsigned oldest;  /* all below have joined or failed */
 
-    unsigned open;       /* sockets */
     unsigned connected;  /* that ever joined */
     unsigned joined;     /* at this time */
     uint64_t settled_ns; /* when the last connect was decided */
     bool closing;
-    struct tally failures;
+    struct tally failures; /* of all audiences, as the next one */
     struct tally losses;
     struct histogram connect_delay; /* from the planned connect until joined */
     struct histogram connect_lag;   /* from the planned connect until it began */
     struct timeline connects;
     struct timeline pings;
     uint64_t ping_interval_ns; /* as announced, or else as seen between two pings; 0: unknown */
-    uint64_t gaps;             /* notices that messages will not come */
-    uint64_t wire_bytes;       /* received, everything from the connect on */
+
+    /* Clients that send heartbeats, the next one to do so first: their interval is the server's,
+     * so that whoever has sent one goes to the end. */
+    TAILQ_HEAD(, client) beats;
+    uint64_t beat_interval_ns;
 
     /* What clients share while one of them is being served. */
-    uint8_t buffer[CROWD_BUFFER];
     struct ws_reader reader; /* idle between two reads */
     struct ws_reader_config reader_config;
-    struct strbuf scratch;
-    struct strbuf request_head; /* of the handshake, up to the key */
-    uint64_t now_ns;            /* when the bytes in hand were received */
+    struct http_message answer;
+    struct strbuf scratch; /* a request that is put together */
     uint64_t random;
     char cause[TALLY_MAX_LABEL];
 
@@ -87,22 +88,32 @@ void crowd_start(struct crowd *crowd);
 /* No further connects. */
 void crowd_stop(struct crowd *crowd);
 
-/* Fails the connects that take too long; to be called several times a second. */
-void crowd_expire(struct crowd *crowd, uint64_t now_ns);
+/* Fails the connects that take too long, and sends heartbeats; to be called often. */
+void crowd_tick(struct crowd *crowd, uint64_t now_ns);
 
 /* Is every connect decided? */
 bool crowd_settled(const struct crowd *crowd);
 
-/* All clients say goodbye; done when `open` is 0. */
+/* All clients say goodbye; done when `links.open` is 0. */
 void crowd_close(struct crowd *crowd);
 
 /* When client `i` is due to connect. */
 uint64_t crowd_due(const struct crowd *crowd, unsigned i);
 
-/* From client.c: what became of a client. */
+/* From clients and their transports: what became of a client. */
 void crowd_on_joined(struct crowd *crowd, struct client *client);
-void crowd_on_failed(struct crowd *crowd, const char *cause);
+void crowd_on_failed(struct crowd *crowd, const struct client *client, const char *cause);
 void crowd_on_lost(struct crowd *crowd, struct client *client, const char *cause);
 void crowd_on_ping(struct crowd *crowd, struct client *client);
+
+/* The client sends heartbeats from now on, the first one after the interval; or none any more. */
+void crowd_start_beat(struct crowd *crowd, struct client *client, uint64_t interval_ns);
+void crowd_stop_beat(struct crowd *crowd, struct client *client);
+
+/* A number that differs from time to time. */
+uint64_t crowd_random(struct crowd *crowd);
+
+/* The cause why an answer is not the one that was hoped for: "http_404". */
+const char *crowd_http_cause(struct crowd *crowd, const struct http_message *answer);
 
 #endif

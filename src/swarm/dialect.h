@@ -1,32 +1,40 @@
 /*
- * dialect.h - what clients say and understand, per protocol, above the WebSocket frames.
+ * dialect.h - what servers say to clients, above what carries it.
  *
- * Pure dispatch to the client and its crowd; the crowd's thread.
+ * Functions that take a message return NULL, or the cause for which the client must be dropped.
+ * They move the client and its crowd on; the crowd's thread.
  */
 #ifndef STENTOR_SWARM_DIALECT_H
 #define STENTOR_SWARM_DIALECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "stentor/base/compiler.h"
-#include "stentor/base/strbuf.h"
+#include "stentor/base/json.h"
+#include "stentor/wire/engine_io.h"
 
 #include "client.h"
-#include "options.h"
 
-/* Appends the request target of the WebSocket handshake. */
-void dialect_append_target(struct strbuf *out, const struct options *options);
+/* Messages from a WebSocket: of a server that passes published data on in a form of its own; of
+ * Stentor's own protocol, as JSON or MessagePack; of Engine.IO with Socket.IO in it. */
+const char *dialect_plain(struct client *client, bool binary, struct span data) MUST_CHECK;
+const char *dialect_native(struct client *client, bool binary, struct span data) MUST_CHECK;
+const char *dialect_socketio(struct client *client, bool binary, struct span data) MUST_CHECK;
 
-/* The subprotocol to ask for; NULL: none. */
-const char *dialect_subprotocol(enum protocol protocol);
+/* A packet of Engine.IO, whatever carried it. */
+const char *dialect_socketio_packet(struct client *client,
+                                    const struct engine_io_packet *packet) MUST_CHECK;
 
-/* The WebSocket is open. */
-void dialect_opened(struct client *client);
+/* Leaves the namespace. */
+const char *dialect_socketio_leave(struct client *client) MUST_CHECK;
 
-/* A text or binary message has come. NULL, or the cause for which the client must be dropped. */
-const char *dialect_message(struct client *client, const char *text, size_t len) MUST_CHECK;
+/* Sends the heartbeat, which was the client's business in protocol 3. */
+const char *dialect_socketio_beat(struct client *client) MUST_CHECK;
 
-/* Appends `text` percent-encoded. */
-void dialect_append_encoded(struct strbuf *out, const char *text);
+/* The member `name` of text that is a JSON object; what a server sends may be anything. */
+bool dialect_member(struct span text, const char *name, struct span *value) MUST_CHECK;
+
+bool dialect_starts(struct span text, const char *prefix) MUST_CHECK;
 
 #endif

@@ -43,7 +43,7 @@ unsigned figures_rounds(const struct swarm *swarm)
 struct figures_round figures_round(const struct swarm *swarm, unsigned round)
 {
     struct figures_round figures = {.interval = figures_interval(&swarm->rounds[round])};
-    double delivered = (double)swarm->measure.rounds[round].delivered;
+    double delivered = (double)swarm->measure.rounds[round].all.delivered;
     double payload = delivered * (double)swarm->options->payload;
 
     figures.server_cpu_per_delivery_ns = figures_ratio(figures.interval.server_cpu_ns, delivered);
@@ -127,12 +127,21 @@ struct figures_totals figures_totals(const struct swarm *swarm)
         totals.messages += round->messages;
         totals.refused += round->refused;
         totals.unanswered += round->unanswered;
-        totals.delivered += round->delivered;
-        totals.lost += round->lost;
-        totals.duplicated += round->duplicated;
-        totals.out_of_order += round->out_of_order;
+        totals.delivered += round->all.delivered;
+        totals.lost += round->all.lost;
+        totals.duplicated += round->all.duplicated;
+        totals.out_of_order += round->all.out_of_order;
     }
     return totals;
+}
+
+uint64_t figures_gaps(const struct swarm *swarm)
+{
+    uint64_t gaps = 0;
+
+    for (unsigned i = 0; i < swarm->options->mix.count; i++)
+        gaps += swarm->crowd->audiences[i].gaps;
+    return gaps;
 }
 
 const char *figures_self_limit(const struct swarm *swarm)

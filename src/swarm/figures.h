@@ -25,7 +25,7 @@ struct figures_round {
     struct figures_interval interval;
     double server_cpu_per_delivery_ns;
     double swarm_cpu_per_delivery_ns;
-    double wire_per_payload_byte; /* received WebSocket bytes per byte of delivered data */
+    double wire_per_payload_byte; /* received bytes per byte of delivered data */
     double deliveries_per_second;
 };
 
@@ -59,6 +59,9 @@ struct figures_pings figures_pings(const struct swarm *swarm);
 /* Connects per 100 ms over the ramp. */
 struct timeline_peak figures_connects(const struct swarm *swarm);
 struct figures_totals figures_totals(const struct swarm *swarm);
+
+/* Notices that messages would not come. */
+uint64_t figures_gaps(const struct swarm *swarm);
 
 /* Did the swarm itself set the limit of what was measured? NULL, or a sentence. */
 const char *figures_self_limit(const struct swarm *swarm);

@@ -5,23 +5,48 @@
 
 #include "stentor/base/obj.h"
 
-bool measure_init(struct measure *measure, unsigned rounds)
+bool measure_init(struct measure *measure, unsigned rounds, unsigned groups)
 {
+    unsigned parts = (rounds + 1) * groups;
+
     memset(measure, 0, sizeof(*measure));
     measure->rounds = calloc(rounds > 0 ? rounds : 1, sizeof(*measure->rounds));
-    if (measure->rounds == NULL)
+    measure->parts = calloc(parts, sizeof(*measure->parts));
+    if (measure->rounds == NULL || measure->parts == NULL) {
+        measure_free(measure);
         return false;
+    }
     measure->round_count = rounds;
-    for (unsigned i = 0; i < rounds; i++)
-        histogram_init(&measure->rounds[i].delay);
+    measure->groups = groups;
+    for (unsigned i = 0; i < parts; i++)
+        histogram_init(&measure->parts[i].delay);
+    for (unsigned i = 0; i < rounds; i++) {
+        measure->rounds[i].groups = &measure->parts[i * groups];
+        histogram_init(&measure->rounds[i].all.delay);
+    }
     return true;
 }
 
 void measure_free(struct measure *measure)
 {
     free(measure->messages);
+    free(measure->shares);
     free(measure->rounds);
+    free(measure->parts);
     memset(measure, 0, sizeof(*measure));
+}
+
+static struct measure_share *measure_share(const struct measure *measure, uint32_t n,
+                                           unsigned group)
+{
+    return &measure->shares[(size_t)n * measure->groups + group];
+}
+
+/* What the track's group is counted in, for a message. */
+static struct measure_part *measure_part(const struct measure *measure, uint32_t n,
+                                         const struct measure_track *track)
+{
+    return &measure->rounds[measure->messages[n].round].groups[track->group];
 }
 
 static void measure_message_finish(struct measure *measure, struct measure_message *message)
@@ -34,22 +59,35 @@ static void measure_message_finish(struct measure *measure, struct measure_messa
         measure->oldest++;
 }
 
+/* Room for one more message. */
+static void measure_grow(struct measure *measure)
+{
+    size_t shares;
+
+    if (measure->count < measure->cap)
+        return;
+    measure->cap = measure->cap > 0 ? measure->cap * 2 : 1024;
+    shares = (size_t)measure->cap * measure->groups;
+    measure->messages = realloc(measure->messages, measure->cap * sizeof(*measure->messages));
+    measure->shares = realloc(measure->shares, shares * sizeof(*measure->shares));
+    ENSURE(measure->messages != NULL && measure->shares != NULL);
+}
+
 uint32_t measure_publish(struct measure *measure, uint64_t due_ns, uint32_t clients)
 {
+    uint32_t n = measure->count;
     struct measure_message *message;
 
-    if (measure->count == measure->cap) {
-        measure->cap = measure->cap > 0 ? measure->cap * 2 : 1024;
-        measure->messages = realloc(measure->messages, measure->cap * sizeof(*measure->messages));
-        ENSURE(measure->messages != NULL);
-    }
-    message = &measure->messages[measure->count++];
+    measure_grow(measure);
+    measure->count++;
+    message = &measure->messages[n];
     *message = (struct measure_message){
         .due_ns = due_ns, .awaited = clients, .round = (uint16_t)measure->round};
+    memset(measure_share(measure, n, 0), 0, measure->groups * sizeof(*measure->shares));
     measure->unfinished++;
     if (clients == 0)
         measure_message_finish(measure, message);
-    return measure->count - 1;
+    return n;
 }
 
 void measure_answer(struct measure *measure, uint32_t n, enum measure_answer answer)
@@ -132,7 +170,7 @@ static bool measure_gap_take(struct measure_track *track, uint32_t n)
 }
 
 /* Is it the client's first copy of the message? Counts what was wrong with its place. */
-static bool measure_place(struct measure_round *round, struct measure_track *track, uint32_t n)
+static bool measure_place(struct measure_part *part, struct measure_track *track, uint32_t n)
 {
     if (n >= track->next) {
         if (n > track->next)
@@ -144,10 +182,10 @@ static bool measure_place(struct measure_round *round, struct measure_track *tra
     if (n < track->first)
         return false; /* under way while the client joined: it may get it or not */
     if (measure_gap_take(track, n)) {
-        round->out_of_order++;
+        part->out_of_order++;
         return true;
     }
-    round->duplicated++;
+    part->duplicated++;
     return false;
 }
 
@@ -155,24 +193,52 @@ void measure_arrival(struct measure *measure, struct measure_track *track, uint6
                      uint64_t now_ns)
 {
     struct measure_message *message;
-    struct measure_round *round;
+    struct measure_share *share;
+    struct measure_part *part;
 
     if (n >= measure->count || measure->messages[n].due_ns != t) {
         measure->foreign++;
         return;
     }
     message = &measure->messages[n];
-    round = &measure->rounds[message->round];
-    if (!measure_place(round, track, (uint32_t)n))
+    part = measure_part(measure, (uint32_t)n, track);
+    if (!measure_place(part, track, (uint32_t)n))
         return;
-    if (message->delivered++ == 0)
+    if (message->delivered++ == 0) {
         message->first_ns = now_ns;
+        message->first_group = track->group;
+    }
     message->last_ns = now_ns;
-    message->behind_ns += now_ns - message->first_ns;
-    round->delivered++;
+    share = measure_share(measure, (uint32_t)n, track->group);
+    share->behind_ns += now_ns - message->first_ns;
+    share->delivered++;
+    part->delivered++;
     measure->delivered++;
-    histogram_record(&round->delay, now_ns > t ? now_ns - t : 0);
+    histogram_record(&part->delay, now_ns > t ? now_ns - t : 0);
     measure_settle(measure, message);
+}
+
+static void measure_add(struct measure_part *sum, const struct measure_part *part)
+{
+    sum->delivered += part->delivered;
+    sum->lost += part->lost;
+    sum->duplicated += part->duplicated;
+    sum->out_of_order += part->out_of_order;
+    histogram_merge(&sum->delay, &part->delay);
+}
+
+void measure_sum(struct measure *measure, unsigned round)
+{
+    struct measure_part *all = &measure->rounds[round].all;
+    double relative_ns = all->relative_ns;
+    uint32_t compared = all->compared;
+
+    memset(all, 0, sizeof(*all));
+    histogram_init(&all->delay);
+    all->relative_ns = relative_ns;
+    all->compared = compared;
+    for (unsigned i = 0; i < measure->groups; i++)
+        measure_add(all, &measure->rounds[round].groups[i]);
 }
 
 void measure_expire(struct measure *measure, uint64_t before_ns)
@@ -188,11 +254,12 @@ static bool measure_published(const struct measure_message *message)
     return message->answer == MEASURE_ACCEPTED || message->delivered > 0;
 }
 
-static void measure_count_lost(struct measure *measure, uint32_t from, uint32_t to)
+static void measure_count_lost(struct measure *measure, const struct measure_track *track,
+                               uint32_t from, uint32_t to)
 {
     for (uint32_t n = from; n < to; n++)
         if (measure_published(&measure->messages[n]))
-            measure->rounds[measure->messages[n].round].lost++;
+            measure_part(measure, n, track)->lost++;
 }
 
 void measure_finish_track(struct measure *measure, struct measure_track *track)
@@ -200,15 +267,43 @@ void measure_finish_track(struct measure *measure, struct measure_track *track)
     uint32_t end = track->end < measure->count ? track->end : measure->count;
 
     for (unsigned i = 0; track->gaps != NULL && i < track->gaps->count; i++)
-        measure_count_lost(measure, track->gaps->items[i].from, track->gaps->items[i].to);
-    measure_count_lost(measure, track->next, end);
+        measure_count_lost(measure, track, track->gaps->items[i].from, track->gaps->items[i].to);
+    measure_count_lost(measure, track, track->next, end);
     free(track->gaps);
     track->gaps = NULL;
 }
 
-static void measure_sum_up(struct measure_round *round, const struct measure_message *message,
-                           uint32_t *reached, uint32_t *compared)
+/* Of one message, `delivered` clients, not counting the first one, were behind by that in all. */
+static void measure_compare(struct measure_part *part, uint64_t behind_ns, uint32_t delivered)
 {
+    if (delivered == 0)
+        return;
+    part->compared++;
+    part->relative_ns += ((double)behind_ns / delivered - part->relative_ns) / part->compared;
+}
+
+static void measure_compare_groups(struct measure *measure, uint32_t n)
+{
+    const struct measure_message *message = &measure->messages[n];
+    struct measure_round *round = &measure->rounds[message->round];
+    uint64_t behind_ns = 0;
+
+    for (unsigned i = 0; i < measure->groups; i++) {
+        const struct measure_share *share = measure_share(measure, n, i);
+        uint32_t others = share->delivered - (i == message->first_group);
+
+        measure_compare(&round->groups[i], share->behind_ns, others);
+        measure_compare(&measure->parts[measure->round_count * measure->groups + i],
+                        share->behind_ns, others);
+        behind_ns += share->behind_ns;
+    }
+    measure_compare(&round->all, behind_ns, message->delivered - 1);
+}
+
+static void measure_sum_up(struct measure *measure, uint32_t n, uint32_t *reached)
+{
+    const struct measure_message *message = &measure->messages[n];
+    struct measure_round *round = &measure->rounds[message->round];
     uint64_t skew;
 
     round->messages++;
@@ -221,23 +316,27 @@ static void measure_sum_up(struct measure_round *round, const struct measure_mes
     round->skew_mean_ns += ((double)skew - round->skew_mean_ns) / *reached;
     if (skew > round->skew_max_ns)
         round->skew_max_ns = skew;
-    if (message->delivered > 1) {
-        double behind = (double)message->behind_ns / (message->delivered - 1);
+    measure_compare_groups(measure, n);
+}
 
-        (*compared)++;
-        round->relative_ns += (behind - round->relative_ns) / *compared;
-    }
+const struct measure_part *measure_group(const struct measure *measure, unsigned group)
+{
+    return &measure->parts[measure->round_count * measure->groups + group];
 }
 
 void measure_finish(struct measure *measure)
 {
-    uint32_t reached = 0, compared = 0;
+    struct measure_part *sums = &measure->parts[measure->round_count * measure->groups];
+    uint32_t reached = 0;
 
     for (uint32_t n = 0; n < measure->count; n++) {
-        const struct measure_message *message = &measure->messages[n];
-
-        if (n > 0 && message->round != message[-1].round)
-            reached = compared = 0;
-        measure_sum_up(&measure->rounds[message->round], message, &reached, &compared);
+        if (n > 0 && measure->messages[n].round != measure->messages[n - 1].round)
+            reached = 0;
+        measure_sum_up(measure, n, &reached);
+    }
+    for (unsigned round = 0; round < measure->round_count; round++) {
+        measure_sum(measure, round);
+        for (unsigned i = 0; i < measure->groups; i++)
+            measure_add(&sums[i], &measure->rounds[round].groups[i]);
     }
 }

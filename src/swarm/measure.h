@@ -6,6 +6,9 @@
  * cost nothing while all goes well. A message that nobody published (its publisher was refused) is
  * missed by nobody.
  *
+ * Each track belongs to a group, which is counted by itself; together they are what is counted of
+ * everybody.
+ *
  * A `measure` owns the messages, the rounds and the gaps of tracks; one thread.
  */
 #ifndef STENTOR_SWARM_MEASURE_H
@@ -27,27 +30,41 @@ struct measure_message {
     uint64_t due_ns;   /* the planned time */
     uint64_t first_ns; /* of the first and the last delivery */
     uint64_t last_ns;
-    uint64_t behind_ns; /* sum over the deliveries of the time since the first */
     uint32_t delivered;
     uint32_t awaited; /* deliveries that are still to come */
     uint16_t round;
-    uint8_t answer; /* enum measure_answer */
-    bool finished;  /* nothing more is awaited */
+    uint8_t first_group; /* of the client that was first */
+    uint8_t answer;      /* enum measure_answer */
+    bool finished;       /* nothing more is awaited */
+};
+
+/* One group's part of a message. */
+struct measure_share {
+    uint64_t behind_ns; /* sum over the deliveries of the time since the first of all */
+    uint32_t delivered;
+};
+
+/* What clients got of some messages: all clients of one round, one group of it, or one group of
+ * all rounds. */
+struct measure_part {
+    uint64_t delivered;
+    uint64_t lost;
+    uint64_t duplicated;
+    uint64_t out_of_order;
+    double
+        relative_ns;   /* mean over messages of the non-first clients' mean delay after the first */
+    uint32_t compared; /* messages that somebody got who was not the first */
+    struct histogram delay; /* from the planned time to each delivery */
 };
 
 struct measure_round {
     uint64_t messages;
     uint64_t refused;
     uint64_t unanswered;
-    uint64_t delivered;
-    uint64_t lost;
-    uint64_t duplicated;
-    uint64_t out_of_order;
     double skew_mean_ns; /* first to last delivery of a message */
     uint64_t skew_max_ns;
-    double
-        relative_ns; /* mean over messages of the non-first clients' mean delay after the first */
-    struct histogram delay; /* from the planned time to each delivery */
+    struct measure_part all; /* up to date after measure_sum */
+    struct measure_part *groups;
 };
 
 struct measure_gap {
@@ -66,11 +83,14 @@ struct measure_track {
     uint32_t first; /* the first number that it must get */
     uint32_t next;  /* one above the highest number that it got */
     uint32_t end;   /* numbers from here on came after it had gone */
+    uint8_t group;
     struct measure_gaps *gaps;
 };
 
 struct measure {
     struct measure_message *messages;
+    struct measure_share *shares; /* of each message, one per group */
+    unsigned groups;
     uint32_t count;
     uint32_t cap;
     uint32_t oldest;     /* all below are finished */
@@ -78,12 +98,13 @@ struct measure {
     uint32_t round;      /* to which the next message belongs */
     uint32_t round_count;
     struct measure_round *rounds;
+    struct measure_part *parts; /* of all rounds, and then one per group with all rounds together */
     uint64_t delivered;
     uint64_t foreign; /* messages of other publishers */
 };
 
 /* False when memory is out. */
-bool measure_init(struct measure *measure, unsigned rounds) MUST_CHECK;
+bool measure_init(struct measure *measure, unsigned rounds, unsigned groups) MUST_CHECK;
 void measure_free(struct measure *measure);
 
 /* A message that is due at that time goes out to `clients` clients; its number. */
@@ -100,11 +121,17 @@ void measure_leave(struct measure *measure, struct measure_track *track);
 void measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
                      uint64_t now_ns);
 
+/* Brings what the round says about all clients up to date. */
+void measure_sum(struct measure *measure, unsigned round);
+
 /* Gives up waiting for messages that were due before. */
 void measure_expire(struct measure *measure, uint64_t before_ns);
 
 /* At the end: counts what the track misses (and frees its gaps), then sums up the messages. */
 void measure_finish_track(struct measure *measure, struct measure_track *track);
 void measure_finish(struct measure *measure);
+
+/* What a group got of all rounds together; after measure_finish. */
+const struct measure_part *measure_group(const struct measure *measure, unsigned group);
 
 #endif

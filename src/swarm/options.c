@@ -16,8 +16,14 @@ static const char options_help[] =
     "Simulates many clients of a broadcast server, and measures what they get and what it costs.\n"
     "\n"
     "  -c, --clients N           clients (1000)\n"
-    "      --protocol NAME       native, socketio, or websocket for any WebSocket server (native)\n"
-    "      --path PATH           path of the WebSocket (/ws, /socket.io/)\n"
+    "      --transports T[:SHARE][,...]\n"
+    "                            how clients get messages, and in which shares (websocket):\n"
+    "                            websocket, msgpack   Stentor's own protocol\n"
+    "                            sse                  Server-Sent Events\n"
+    "                            socketio, socketio-msgpack, socketio3   over WebSocket\n"
+    "                            polling, polling-msgpack, polling3      Socket.IO over HTTP\n"
+    "                            plain                any WebSocket server\n"
+    "      --path PATH           path to connect to (/ws, /events or /socket.io/)\n"
     "      --ramp SECONDS        time over which the connects are spread (clients/1000)\n"
     "      --connect-timeout S   give up connecting after that (20)\n"
     "      --idle SECONDS        idle phase measured before the rounds (2)\n"
@@ -39,7 +45,7 @@ static const char options_help[] =
     "2 usage.\n";
 
 enum {
-    OPT_PROTOCOL = 256,
+    OPT_TRANSPORTS = 256,
     OPT_PATH,
     OPT_RAMP,
     OPT_CONNECT_TIMEOUT,
@@ -58,7 +64,7 @@ enum {
 
 static const struct option options_long[] = {
     {"clients", required_argument, NULL, 'c'},
-    {"protocol", required_argument, NULL, OPT_PROTOCOL},
+    {"transports", required_argument, NULL, OPT_TRANSPORTS},
     {"path", required_argument, NULL, OPT_PATH},
     {"ramp", required_argument, NULL, OPT_RAMP},
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
@@ -77,17 +83,6 @@ static const struct option options_long[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
-
-static const char *const options_protocols[] = {
-    [PROTOCOL_NATIVE] = "native",
-    [PROTOCOL_SOCKETIO] = "socketio",
-    [PROTOCOL_WEBSOCKET] = "websocket",
-};
-
-const char *options_protocol_name(enum protocol protocol)
-{
-    return options_protocols[protocol];
-}
 
 static bool options_number(const char *text, unsigned long min, unsigned long max,
                            unsigned long *value)
@@ -110,17 +105,6 @@ static bool options_unsigned(const char *text, unsigned min, unsigned max, unsig
     return true;
 }
 
-static bool options_set_protocol(struct options *options, const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(options_protocols); i++) {
-        if (strcmp(name, options_protocols[i]) == 0) {
-            options->protocol = (enum protocol)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool options_set_url(struct url *url, const char *text)
 {
     const char *error;
@@ -128,6 +112,16 @@ static bool options_set_url(struct url *url, const char *text)
     if (url_parse(text, url, &error))
         return true;
     fprintf(stderr, "stentor-swarm: %s: %s\n", text, error);
+    return false;
+}
+
+static bool options_set_mix(struct mix *mix, const char *text)
+{
+    char error[MIX_MAX_ERROR];
+
+    if (mix_parse(text, mix, error))
+        return true;
+    fprintf(stderr, "stentor-swarm: --transports: %s\n", error);
     return false;
 }
 
@@ -164,8 +158,8 @@ static bool options_set_number(struct options *options, int opt, const char *arg
 static bool options_set(struct options *options, int opt, const char *arg)
 {
     switch (opt) {
-    case OPT_PROTOCOL:
-        return options_set_protocol(options, arg);
+    case OPT_TRANSPORTS:
+        return options_set_mix(&options->mix, arg);
     case OPT_PATH:
         options->path = arg;
         return arg[0] == '/';
@@ -197,6 +191,7 @@ static void options_defaults(struct options *options)
 {
     memset(options, 0, sizeof(*options));
     options->clients = 1000;
+    options->mix = (struct mix){1, 1, {{transport_find("websocket"), 1}}};
     options->bind = "auto";
     options->key = getenv("STENTOR_KEY");
     options->payload = 40;
@@ -234,6 +229,23 @@ static enum options_result options_check_payload(const struct options *options)
     return OPTIONS_RUN;
 }
 
+/* One path for all clients must suit all of their transports. */
+static enum options_result options_check_path(struct options *options)
+{
+    const struct mix *mix = &options->mix;
+
+    if (options->path == NULL && options->target.path[0] != '\0')
+        options->path = options->target.path;
+    for (unsigned i = 1; options->path != NULL && i < mix->count; i++) {
+        const struct transport *transport = mix->shares[i].transport;
+
+        if (strcmp(transport->path, mix->shares[0].transport->path) != 0)
+            return options_bad("%s and %s have different paths: do not give one",
+                               mix->shares[0].transport->name, transport->name);
+    }
+    return OPTIONS_RUN;
+}
+
 static enum options_result options_complete(struct options *options, int argc, char **argv,
                                             int first)
 {
@@ -249,6 +261,8 @@ static enum options_result options_complete(struct options *options, int argc, c
         return options_bad("the key must be one line");
     if (!options->ramp_given)
         options->ramp_ns = (uint64_t)options->clients * 1000000u;
+    if (options_check_path(options) != OPTIONS_RUN)
+        return OPTIONS_BAD;
     return options_check_payload(options);
 }
 

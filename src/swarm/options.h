@@ -14,21 +14,16 @@
 
 #include "stentor/base/compiler.h"
 
+#include "mix.h"
 #include "plan.h"
 #include "url.h"
-
-enum protocol {
-    PROTOCOL_NATIVE,    /* /ws: a client has joined when it was greeted with "hello" */
-    PROTOCOL_SOCKETIO,  /* when the server has answered its CONNECT */
-    PROTOCOL_WEBSOCKET, /* any server: as soon as the WebSocket is open */
-};
 
 struct options {
     struct url target;
     struct url publish; /* path "": not given, the default one */
     unsigned clients;
-    enum protocol protocol;
-    const char *path; /* NULL: the URL's, or the protocol's default */
+    struct mix mix;
+    const char *path; /* NULL: the default one of each transport */
     const char *room; /* NULL: everyone */
     const char *key;  /* NULL: none */
     const char *bind;
@@ -51,8 +46,5 @@ enum options_result {
 };
 
 enum options_result options_parse(struct options *options, int argc, char **argv) MUST_CHECK;
-
-/* The name of a protocol as the command line takes it. */
-const char *options_protocol_name(enum protocol protocol);
 
 #endif

@@ -10,8 +10,6 @@
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
-#include "dialect.h"
-
 #define PUBLISHER_MAGIC 0x50b115e2u
 
 static const struct http_limits publisher_limits = {.target = 0, .head = 16384, .body = 65536};
@@ -227,7 +225,7 @@ static void publisher_build_head(struct publisher *publisher, const struct optio
         strbuf_append_str(out, options->publish.path);
     } else {
         strbuf_append_str(out, "/publish/");
-        dialect_append_encoded(out, options->room != NULL ? options->room : "*");
+        url_append_encoded(out, options->room != NULL ? options->room : "*");
         strbuf_append_str(out, "/swarm");
     }
     strbuf_printf(out, " HTTP/1.1\r\nHost: %s\r\n", options->publish.authority);

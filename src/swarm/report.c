@@ -10,13 +10,13 @@ typedef unsigned long long ull;
 void report_warn_limits(const struct swarm *swarm, FILE *out)
 {
     unsigned clients = swarm->options->clients;
-    unsigned long ports = net_sources_capacity(&swarm->crowd->sources);
+    unsigned long ports = net_sources_capacity(&swarm->crowd->links.sources);
 
-    if (clients > swarm->crowd->max_open)
+    if (clients > swarm->crowd->links.max_open)
         fprintf(out,
                 "stentor-swarm: %u clients do not fit: the limit of open descriptors leaves room "
                 "for %u.\nRaise it (ulimit -n, LimitNOFILE=), or use several processes.\n",
-                clients, swarm->crowd->max_open);
+                clients, swarm->crowd->links.max_open);
     if (clients > ports)
         fprintf(out,
                 "stentor-swarm: %u clients do not fit: the local addresses have %lu ports.\n"
@@ -142,8 +142,8 @@ static void report_round_counts(const struct swarm *swarm, FILE *out)
                      (double)swarm->options->plan.rounds[i].interval_ns / 1e9);
         fprintf(out, "%5u  %8s  %8llu  %7llu  %10llu  %8llu  %10llu  %12llu\n", i + 1, buf,
                 (ull)round->messages, (ull)(round->refused + round->unanswered),
-                (ull)round->delivered, (ull)round->lost, (ull)round->duplicated,
-                (ull)round->out_of_order);
+                (ull)round->all.delivered, (ull)round->all.lost, (ull)round->all.duplicated,
+                (ull)round->all.out_of_order);
     }
 }
 
@@ -154,7 +154,7 @@ static void report_round_delays(const struct swarm *swarm, FILE *out)
             "Relative\n");
     for (unsigned i = 0; i < figures_rounds(swarm); i++) {
         const struct measure_round *round = &swarm->measure.rounds[i];
-        const struct histogram *delay = &round->delay;
+        const struct histogram *delay = &round->all.delay;
         char a[32], b[32], c[32], d[32], e[32], f[32], g[32];
 
         fprintf(out, "%5u  %9s  %10s  %10s  %10s  %10s  %10s  %10s\n", i + 1,
@@ -162,7 +162,7 @@ static void report_round_delays(const struct swarm *swarm, FILE *out)
                 report_quantile(c, delay, 0.999), report_quantile(d, delay, 1),
                 report_ms(e, delay->count > 0 ? round->skew_mean_ns : NAN),
                 report_ms(f, delay->count > 0 ? (double)round->skew_max_ns : NAN),
-                report_ms(g, delay->count > 0 ? round->relative_ns : NAN));
+                report_ms(g, delay->count > 0 ? round->all.relative_ns : NAN));
     }
 }
 
@@ -182,6 +182,55 @@ static void report_round_costs(const struct swarm *swarm, FILE *out)
                 report_percent(d, round.interval.swarm_cpu_share),
                 report_us(e, round.swarm_cpu_per_delivery_ns));
     }
+}
+
+static void report_audiences(const struct swarm *swarm, FILE *out)
+{
+    fprintf(out, "\nTransport         Attempted  Connected    Failed  Disconnects  Gap notices\n");
+    for (unsigned i = 0; i < swarm->options->mix.count; i++) {
+        const struct audience *audience = &swarm->crowd->audiences[i];
+
+        fprintf(out, "%-16s  %9u  %9u  %8llu  %11llu  %11llu\n", audience->transport->name,
+                audience->attempted, audience->connected, (ull)audience->failures.total,
+                (ull)audience->losses.total, (ull)audience->gaps);
+        report_tally(out, "  failed     ", &audience->failures);
+        report_tally(out, "  causes     ", &audience->losses);
+    }
+}
+
+static void report_part(const struct measure_part *part, const char *transport, FILE *out)
+{
+    char a[32], b[32], c[32], d[32];
+
+    fprintf(out, "%-16s  %10llu  %8llu  %10llu  %12llu  %9s  %10s  %10s  %10s\n", transport,
+            (ull)part->delivered, (ull)part->lost, (ull)part->duplicated, (ull)part->out_of_order,
+            report_quantile(a, &part->delay, 0.5), report_quantile(b, &part->delay, 0.99),
+            report_quantile(c, &part->delay, 1),
+            report_ms(d, part->compared > 0 ? part->relative_ns : NAN));
+}
+
+static void report_round_transports(const struct swarm *swarm, FILE *out)
+{
+    fprintf(out,
+            "\nRound  Transport          Delivered      Lost  Duplicated  Out of order  Delay p50 "
+            "        p99         max    Relative\n");
+    for (unsigned i = 0; i < figures_rounds(swarm); i++) {
+        for (unsigned j = 0; j < swarm->options->mix.count; j++) {
+            fprintf(out, "%5u  ", i + 1);
+            report_part(&swarm->measure.rounds[i].groups[j],
+                        swarm->options->mix.shares[j].transport->name, out);
+        }
+    }
+}
+
+/* With one transport all of it stands above. */
+static void report_transports(const struct swarm *swarm, FILE *out)
+{
+    if (swarm->options->mix.count == 1)
+        return;
+    report_audiences(swarm, out);
+    if (figures_rounds(swarm) > 0)
+        report_round_transports(swarm, out);
 }
 
 static void report_pings(const struct swarm *swarm, FILE *out)
@@ -204,6 +253,7 @@ static void report_rest(const struct swarm *swarm, FILE *out)
     const struct crowd *crowd = swarm->crowd;
     struct figures_memory memory = figures_swarm_memory(swarm);
     const char *limit = figures_self_limit(swarm);
+    uint64_t gaps = figures_gaps(swarm);
     char buf[32];
 
     fputc('\n', out);
@@ -213,9 +263,8 @@ static void report_rest(const struct swarm *swarm, FILE *out)
     fprintf(out, "Disconnects  %llu\n", (ull)crowd->losses.total);
     report_tally(out, "  causes     ", &crowd->losses);
     report_pings(swarm, out);
-    if (crowd->gaps > 0)
-        fprintf(out, "Gaps         %llu notices of messages that would not come\n",
-                (ull)crowd->gaps);
+    if (gaps > 0)
+        fprintf(out, "Gaps         %llu notices of messages that would not come\n", (ull)gaps);
     if (swarm->measure.foreign > 0)
         fprintf(out, "Foreign      %llu messages of other publishers\n",
                 (ull)swarm->measure.foreign);
@@ -227,11 +276,21 @@ static void report_rest(const struct swarm *swarm, FILE *out)
         fprintf(out, "             Warning: %s.\n", limit);
 }
 
+static void report_title(const struct options *options, FILE *out)
+{
+    const struct mix *mix = &options->mix;
+
+    fprintf(out, "stentor-swarm " STENTOR_VERSION ": %u clients of %s by", options->clients,
+            options->target.authority);
+    for (unsigned i = 0; i < mix->count; i++)
+        fprintf(out, mix->count > 1 ? "%s%s:%u" : "%s%s", i > 0 ? "," : " ",
+                mix->shares[i].transport->name, mix->shares[i].weight);
+    fprintf(out, ", %zu bytes of payload\n", options->payload);
+}
+
 void report_print(const struct swarm *swarm, FILE *out)
 {
-    fprintf(out, "stentor-swarm " STENTOR_VERSION ": %u %s clients of %s, %zu bytes of payload\n",
-            swarm->options->clients, options_protocol_name(swarm->options->protocol),
-            swarm->options->target.authority, swarm->options->payload);
+    report_title(swarm->options, out);
     report_connects(swarm, out);
     report_idle(swarm, out);
     if (figures_rounds(swarm) > 0) {
@@ -239,6 +298,7 @@ void report_print(const struct swarm *swarm, FILE *out)
         report_round_delays(swarm, out);
         report_round_costs(swarm, out);
     }
+    report_transports(swarm, out);
     report_rest(swarm, out);
     if (swarm->stopped != NULL)
         fprintf(out, "\nEnded early: %s.", swarm->stopped);

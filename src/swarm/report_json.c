@@ -104,12 +104,21 @@ static json_t *report_json_interval(const struct figures_interval *interval)
     return object;
 }
 
+static json_t *report_json_mix(const struct mix *mix)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < mix->count; i++)
+        report_json_set_count(object, mix->shares[i].transport->name, mix->shares[i].weight);
+    return object;
+}
+
 static json_t *report_json_options(const struct options *options)
 {
     json_t *object = json_object();
 
     report_json_set_count(object, "clients", options->clients);
-    json_object_set_new(object, "protocol", json_string(options_protocol_name(options->protocol)));
+    json_object_set_new(object, "transports", report_json_mix(&options->mix));
     json_object_set_new(object, "server", json_string(options->target.authority));
     json_object_set_new(object, "room",
                         options->room != NULL ? json_string(options->room) : json_null());
@@ -150,6 +159,37 @@ static json_t *report_json_memory(const struct figures_memory *memory)
     return object;
 }
 
+static void report_json_set_part(json_t *object, const struct measure_part *part)
+{
+    report_json_set_count(object, "delivered", part->delivered);
+    report_json_set_count(object, "lost", part->lost);
+    report_json_set_count(object, "duplicated", part->duplicated);
+    report_json_set_count(object, "out_of_order", part->out_of_order);
+    json_object_set_new(object, "delay_ns", report_json_quantiles(&part->delay));
+    report_json_set(object, "relative_delay_ns", part->relative_ns);
+}
+
+/* Names one transport. */
+static json_t *report_json_transport(const struct swarm *swarm, unsigned i)
+{
+    const struct mix_share *share = &swarm->options->mix.shares[i];
+
+    return json_pack("{s:s}", "transport", share->transport->name);
+}
+
+static json_t *report_json_round_transports(const struct swarm *swarm, unsigned round)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < swarm->options->mix.count; i++) {
+        json_t *object = report_json_transport(swarm, i);
+
+        report_json_set_part(object, &swarm->measure.rounds[round].groups[i]);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
 static json_t *report_json_round(const struct swarm *swarm, unsigned i)
 {
     const struct measure_round *round = &swarm->measure.rounds[i];
@@ -162,20 +202,16 @@ static json_t *report_json_round(const struct swarm *swarm, unsigned i)
     report_json_set_count(object, "messages", round->messages);
     report_json_set_count(object, "refused", round->refused);
     report_json_set_count(object, "unanswered", round->unanswered);
-    report_json_set_count(object, "delivered", round->delivered);
-    report_json_set_count(object, "lost", round->lost);
-    report_json_set_count(object, "duplicated", round->duplicated);
-    report_json_set_count(object, "out_of_order", round->out_of_order);
-    json_object_set_new(object, "delay_ns", report_json_quantiles(&round->delay));
-    json_object_set_new(object, "delay_buckets", report_json_buckets(&round->delay));
+    report_json_set_part(object, &round->all);
+    json_object_set_new(object, "delay_buckets", report_json_buckets(&round->all.delay));
     report_json_set(skew, "mean", round->skew_mean_ns);
     report_json_set_count(skew, "max", round->skew_max_ns);
     json_object_set_new(object, "skew_ns", skew);
-    report_json_set(object, "relative_delay_ns", round->relative_ns);
     report_json_set(object, "server_cpu_per_delivery_ns", figures.server_cpu_per_delivery_ns);
     report_json_set(object, "swarm_cpu_per_delivery_ns", figures.swarm_cpu_per_delivery_ns);
     report_json_set(object, "deliveries_per_second", figures.deliveries_per_second);
     report_json_set(object, "wire_per_payload_byte", figures.wire_per_payload_byte);
+    json_object_set_new(object, "transports", report_json_round_transports(swarm, i));
     return object;
 }
 
@@ -200,9 +236,32 @@ static json_t *report_json_totals(const struct swarm *swarm)
     report_json_set_count(object, "lost", totals.lost);
     report_json_set_count(object, "duplicated", totals.duplicated);
     report_json_set_count(object, "out_of_order", totals.out_of_order);
-    report_json_set_count(object, "gap_notices", swarm->crowd->gaps);
+    report_json_set_count(object, "gap_notices", figures_gaps(swarm));
     report_json_set_count(object, "foreign", swarm->measure.foreign);
     return object;
+}
+
+/* Each transport's clients over the whole run. */
+static json_t *report_json_transports(const struct swarm *swarm)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < swarm->options->mix.count; i++) {
+        const struct audience *audience = &swarm->crowd->audiences[i];
+        json_t *object = report_json_transport(swarm, i);
+
+        report_json_set_count(object, "share", swarm->options->mix.shares[i].weight);
+        report_json_set_count(object, "attempted", audience->attempted);
+        report_json_set_count(object, "connected", audience->connected);
+        report_json_set_count(object, "failed", audience->failures.total);
+        json_object_set_new(object, "causes", report_json_tally(&audience->failures));
+        report_json_set_count(object, "disconnects", audience->losses.total);
+        json_object_set_new(object, "disconnect_causes", report_json_tally(&audience->losses));
+        report_json_set_count(object, "gap_notices", audience->gaps);
+        report_json_set_part(object, measure_group(&swarm->measure, i));
+        json_array_append_new(array, object);
+    }
+    return array;
 }
 
 static json_t *report_json_publishing(const struct swarm *swarm)
@@ -295,6 +354,7 @@ bool report_json_write(const struct swarm *swarm, const char *file)
     json_object_set_new(root, "idle", report_json_interval(&idle));
     json_object_set_new(root, "rounds", report_json_rounds(swarm));
     json_object_set_new(root, "totals", report_json_totals(swarm));
+    json_object_set_new(root, "transports", report_json_transports(swarm));
     json_object_set_new(root, "publishing", report_json_publishing(swarm));
     json_object_set_new(root, "disconnects", report_json_disconnects(swarm));
     json_object_set_new(root, "pings", report_json_pings(swarm));

@@ -18,7 +18,7 @@
 static void swarm_take_sample(struct swarm *swarm, struct swarm_sample *sample)
 {
     sample->time_ns = clock_ns();
-    sample->wire_bytes = swarm->crowd->wire_bytes;
+    sample->wire_bytes = swarm->crowd->links.bytes;
     sample->has_cpu = swarm->has_server && proc_cpu_ns(&swarm->server, &sample->server_cpu_ns);
     sample->has_memory = swarm->has_server && proc_memory(&swarm->server, &sample->server_memory);
     if (!proc_cpu_ns(&swarm->self, &sample->swarm_cpu_ns) ||
@@ -212,9 +212,9 @@ static void swarm_step(struct swarm *swarm, uint64_t now_ns)
 {
     struct crowd *crowd = swarm->crowd;
 
+    crowd_tick(crowd, now_ns);
     switch (swarm->phase) {
     case SWARM_CONNECT:
-        crowd_expire(crowd, now_ns);
         if (crowd_settled(crowd))
             swarm_begin_idle(swarm);
         break;
@@ -235,7 +235,7 @@ static void swarm_step(struct swarm *swarm, uint64_t now_ns)
         swarm_drain(swarm, now_ns);
         break;
     case SWARM_CLOSE:
-        if (crowd->open == 0 || now_ns - swarm->phase_ns >= SWARM_CLOSE_NS)
+        if (crowd->links.open == 0 || now_ns - swarm->phase_ns >= SWARM_CLOSE_NS)
             event_base_loopbreak(swarm->base);
         break;
     }
@@ -245,13 +245,14 @@ static void swarm_step(struct swarm *swarm, uint64_t now_ns)
 
 static void swarm_show_round(struct swarm *swarm)
 {
-    const struct measure_round *round = &swarm->measure.rounds[swarm->round];
+    const struct measure_part *all = &swarm->measure.rounds[swarm->round].all;
 
+    measure_sum(&swarm->measure, swarm->round);
     progress_show(&swarm->progress,
                   "round %u/%u: message %llu, %llu delivered, %u clients, delay p99 %.2f ms",
                   swarm->round + 1, swarm->options->plan.count,
-                  (unsigned long long)swarm->round_next, (unsigned long long)round->delivered,
-                  swarm->crowd->joined, (double)histogram_quantile(&round->delay, 0.99) / 1e6);
+                  (unsigned long long)swarm->round_next, (unsigned long long)all->delivered,
+                  swarm->crowd->joined, (double)histogram_quantile(&all->delay, 0.99) / 1e6);
 }
 
 static void swarm_show(struct swarm *swarm)
@@ -344,8 +345,8 @@ struct swarm *swarm_new(const struct options *options, const char **error)
     swarm->rounds = calloc(PLAN_MAX_ROUNDS, sizeof(*swarm->rounds));
     swarm->base = loop_new();
     if (swarm->rounds != NULL && swarm->base != NULL &&
-        measure_init(&swarm->measure, options->plan.count) && swarm_open_procs(swarm, error) &&
-        swarm_open_events(swarm, error)) {
+        measure_init(&swarm->measure, options->plan.count, options->mix.count) &&
+        swarm_open_procs(swarm, error) && swarm_open_events(swarm, error)) {
         swarm->crowd = crowd_new(swarm->base, options, &swarm->measure, error);
         if (swarm->crowd != NULL)
             swarm->publisher = publisher_new(swarm->base, options, error);
@@ -410,8 +411,8 @@ bool swarm_passed(const struct swarm *swarm)
     for (unsigned i = 0; i < swarm->measure.round_count; i++) {
         const struct measure_round *round = &swarm->measure.rounds[i];
 
-        if (round->refused + round->unanswered + round->lost + round->duplicated +
-                round->out_of_order >
+        if (round->refused + round->unanswered + round->all.lost + round->all.duplicated +
+                round->all.out_of_order >
             0)
             return false;
     }

@@ -1,5 +1,6 @@
 #include "url.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,4 +85,16 @@ bool url_parse(const char *text, struct url *url, const char **error)
     if (len == 0 || (len == 1 && *text == '/'))
         return true;
     return *text == '/' && url_copy(url->path, sizeof(url->path), text, len);
+}
+
+void url_append_encoded(struct strbuf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (isalnum(c) || strchr("-._~*", c) != NULL)
+            strbuf_append_char(out, *text);
+        else
+            strbuf_printf(out, "%%%02X", c);
+    }
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "stentor/base/compiler.h"
+#include "stentor/base/strbuf.h"
 
 enum { URL_MAX_HOST = 256, URL_MAX_PATH = 1024 };
 
@@ -21,5 +22,8 @@ struct url {
 
 /* Reads `[http:// or ws://]HOST[:PORT][/PATH]`; on false `*error` says what is wrong. */
 bool url_parse(const char *text, struct url *url, const char **error) MUST_CHECK;
+
+/* Appends `text` percent-encoded, as a part of a path or of a query. */
+void url_append_encoded(struct strbuf *out, const char *text);
 
 #endif

@@ -62,7 +62,7 @@ bool native_parse(const char *text, size_t len, struct native_command *command, 
     struct span object = {text, len};
 
     memset(command, 0, sizeof(*command));
-    command->root = json_loadb(text, len, json_load_flags(), NULL);
+    command->root = json_load_text(text, len);
     if (!json_is_object(command->root)) {
         *error = "a command is a JSON object";
         return false;

@@ -1,6 +1,6 @@
 #include "stentor/wire/packarray.h"
 
-#include <msgpack.h>
+#include "stentor/wire/packjson.h"
 
 /* Reads an unsigned number of `len` bytes behind the first; false when they are not all there. */
 static bool packarray_count(struct span data, size_t len, uint32_t *count)
@@ -32,16 +32,9 @@ bool packarray_begin(struct packarray *array, struct span data)
 
 bool packarray_next(struct packarray *array, struct span *element)
 {
-    msgpack_unpacked unpacked;
-    msgpack_unpack_return result;
-    size_t used = 0;
+    size_t used;
 
-    if (array->left == 0)
-        return false;
-    msgpack_unpacked_init(&unpacked);
-    result = msgpack_unpack_next(&unpacked, array->rest.ptr, array->rest.len, &used);
-    msgpack_unpacked_destroy(&unpacked);
-    if (result != MSGPACK_UNPACK_SUCCESS && result != MSGPACK_UNPACK_EXTRA_BYTES)
+    if (array->left == 0 || !packjson_skip(array->rest.ptr, array->rest.len, &used))
         return false;
     *element = (struct span){array->rest.ptr, used};
     array->rest.ptr += used;

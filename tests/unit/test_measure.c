@@ -10,7 +10,7 @@ static struct measure_track tracks[4];
 /* One round, and `clients` clients that have joined. */
 static void begin(unsigned clients)
 {
-    assert_true(measure_init(&measure, 1));
+    assert_true(measure_init(&measure, 1, 2));
     memset(tracks, 0, sizeof(tracks));
     for (unsigned i = 0; i < clients; i++)
         measure_join(&measure, &tracks[i]);
@@ -40,10 +40,10 @@ static void assert_counts(unsigned delivered, unsigned lost, unsigned duplicated
 {
     const struct measure_round *round = finish();
 
-    assert_int_equal(round->delivered, delivered);
-    assert_int_equal(round->lost, lost);
-    assert_int_equal(round->duplicated, duplicated);
-    assert_int_equal(round->out_of_order, order);
+    assert_int_equal(round->all.delivered, delivered);
+    assert_int_equal(round->all.lost, lost);
+    assert_int_equal(round->all.duplicated, duplicated);
+    assert_int_equal(round->all.out_of_order, order);
     measure_free(&measure);
 }
 
@@ -118,9 +118,9 @@ static void test_random_order(void **state)
     }
     for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
         arrive(0, numbers[i]);
-    assert_int_equal(finish()->lost, 0);
-    assert_int_equal(measure.rounds[0].delivered, ARRAY_LEN(numbers));
-    assert_int_equal(measure.rounds[0].duplicated, 0);
+    assert_int_equal(finish()->all.lost, 0);
+    assert_int_equal(measure.rounds[0].all.delivered, ARRAY_LEN(numbers));
+    assert_int_equal(measure.rounds[0].all.duplicated, 0);
     measure_free(&measure);
 }
 
@@ -136,7 +136,7 @@ static void test_refused_is_not_lost(void **state)
     assert_int_equal(measure.unfinished, 1);
     assert_int_equal(finish()->refused, 1);
     assert_int_equal(measure.rounds[0].unanswered, 1);
-    assert_int_equal(measure.rounds[0].lost, 0);
+    assert_int_equal(measure.rounds[0].all.lost, 0);
     measure_free(&measure);
 }
 
@@ -203,11 +203,11 @@ static void test_relative_delay(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(ms); i++)
         measure_arrival(&measure, &tracks[i], 0, 1000, 1000 + (uint64_t)(100 + ms[i]) * MS);
     round = finish();
-    assert_true(round->relative_ns == 501.0 * MS);
+    assert_true(round->all.relative_ns == 501.0 * MS);
     assert_true(round->skew_mean_ns == 906.0 * MS);
     assert_int_equal(round->skew_max_ns, 906 * MS);
-    assert_int_equal(round->delay.min, 100 * MS);
-    assert_int_equal(round->delay.max, 1006 * MS);
+    assert_int_equal(round->all.delay.min, 100 * MS);
+    assert_int_equal(round->all.delay.max, 1006 * MS);
     measure_free(&measure);
 }
 
@@ -225,8 +225,100 @@ static void test_relative_delay_of_messages(void **state)
     measure_arrival(&measure, &tracks[1], 1, 1001, 26 * MS);
     measure_arrival(&measure, &tracks[0], 2, 1002, 30 * MS);
     round = finish();
-    assert_true(round->relative_ns == 4.0 * MS);
+    assert_true(round->all.relative_ns == 4.0 * MS);
     assert_int_equal(round->skew_max_ns, 6 * MS);
+    measure_free(&measure);
+}
+
+/* Clients 0 and 1 are one group, 2 and 3 the other. */
+static void begin_groups(unsigned rounds)
+{
+    assert_true(measure_init(&measure, rounds, 2));
+    memset(tracks, 0, sizeof(tracks));
+    for (unsigned i = 0; i < ARRAY_LEN(tracks); i++) {
+        tracks[i].group = i < 2 ? 0 : 1;
+        measure_join(&measure, &tracks[i]);
+    }
+}
+
+/* What each group got, and that both together are everybody. */
+static void test_groups(void **state)
+{
+    const struct measure_round *round;
+
+    (void)state;
+    begin_groups(1);
+    publish(3, 4);
+    for (unsigned i = 0; i < 4; i++)
+        arrive(i, 0);
+    arrive(0, 2);
+    arrive(0, 1);
+    arrive(2, 1);
+    arrive(2, 1);
+    arrive(2, 2);
+    round = finish(); /* clients 1 and 3 missed 1 and 2 */
+    assert_int_equal(round->groups[0].delivered, 4);
+    assert_int_equal(round->groups[1].delivered, 4);
+    assert_int_equal(round->groups[0].lost, 2);
+    assert_int_equal(round->groups[1].lost, 2);
+    assert_int_equal(round->groups[0].out_of_order, 1);
+    assert_int_equal(round->groups[1].out_of_order, 0);
+    assert_int_equal(round->groups[0].duplicated, 0);
+    assert_int_equal(round->groups[1].duplicated, 1);
+    assert_int_equal(round->groups[0].delay.count, 4);
+    assert_int_equal(round->all.delay.count, 8);
+    assert_int_equal(round->all.delivered, 8);
+    assert_int_equal(round->all.lost, 4);
+    assert_int_equal(round->all.duplicated, 1);
+    assert_int_equal(round->all.out_of_order, 1);
+    measure_free(&measure);
+}
+
+/* The delay after the first client of all, whichever group that is in. */
+static void test_relative_delay_of_groups(void **state)
+{
+    static const unsigned ms[] = {0, 10, 30, 50};
+    const struct measure_round *round;
+
+    (void)state;
+    begin_groups(1);
+    publish(1, 4);
+    for (unsigned i = 0; i < ARRAY_LEN(ms); i++)
+        measure_arrival(&measure, &tracks[i], 0, 1000, 1000 + (uint64_t)(100 + ms[i]) * MS);
+    round = finish();
+    assert_true(round->groups[0].relative_ns == 10.0 * MS);
+    assert_true(round->groups[1].relative_ns == 40.0 * MS);
+    assert_true(round->all.relative_ns == 30.0 * MS);
+    measure_free(&measure);
+}
+
+/* All rounds of a group together; a round's sums can be asked for while it runs. */
+static void test_groups_over_rounds(void **state)
+{
+    (void)state;
+    begin_groups(2);
+    publish(1, 4);
+    arrive(0, 0);
+    measure_arrival(&measure, &tracks[2], 0, 1000, 2000 + 10 * MS);
+    measure_sum(&measure, 0);
+    measure_sum(&measure, 0);
+    assert_int_equal(measure.rounds[0].all.delivered, 2);
+    assert_int_equal(measure.rounds[0].all.delay.count, 2);
+    measure.round = 1;
+    publish(2, 4);
+    for (unsigned n = 1; n < 3; n++) {
+        arrive(0, n);
+        measure_arrival(&measure, &tracks[2], n, 1000 + n, 2000 + 40 * MS);
+    }
+    finish();
+    assert_int_equal(measure.rounds[0].all.delivered, 2);
+    assert_int_equal(measure.rounds[1].all.delivered, 4);
+    assert_int_equal(measure_group(&measure, 0)->delivered, 3);
+    assert_int_equal(measure_group(&measure, 1)->delivered, 3);
+    assert_int_equal(measure_group(&measure, 1)->lost, 3); /* client 3 got nothing */
+    assert_int_equal(measure_group(&measure, 1)->compared, 3);
+    assert_true(measure_group(&measure, 1)->relative_ns == 30.0 * MS);
+    assert_int_equal(measure_group(&measure, 0)->compared, 0);
     measure_free(&measure);
 }
 
@@ -245,6 +337,9 @@ int main(void)
         cmocka_unit_test(test_expired),
         cmocka_unit_test(test_relative_delay),
         cmocka_unit_test(test_relative_delay_of_messages),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_relative_delay_of_groups),
+        cmocka_unit_test(test_groups_over_rounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
