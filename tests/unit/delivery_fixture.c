@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../src/stentord/poll_response.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
@@ -93,6 +94,25 @@ static const struct session_ops fixture_session_ops = {
     .too_slow = fixture_on_too_slow,
 };
 
+/* As engine_polling.c does, with what is there for all to see: the head and the pieces. */
+static ssize_t fixture_on_answer(struct session *session, const struct iovec *iov, int count)
+{
+    ssize_t written = conn_writev(session->conn, iov, count), total = 0;
+
+    for (int i = 0; i < count; i++)
+        total += (ssize_t)iov[i].iov_len;
+    ENSURE(written == total); /* its buffer is large enough */
+    session_detach(session);
+    return written;
+}
+
+static const struct session_ops fixture_polling_ops = {
+    .gap = fixture_on_gap,
+    .too_slow = fixture_on_too_slow,
+    .answer = fixture_on_answer,
+    .answered = session_detach,
+};
+
 static struct config *fixture_config(const char *options)
 {
     char path[] = "/tmp/stentor-fixture-XXXXXX";
@@ -123,8 +143,8 @@ void fixture_close(struct fixture *fixture)
     config_unref(&fixture->server.config);
 }
 
-void fixture_connect(struct fixture *fixture, struct fixture_client *client, uint64_t cursor,
-                     int buffer)
+/* A connection between the two, and no session yet. */
+static void fixture_open_conn(struct fixture *fixture, struct fixture_client *client, int buffer)
 {
     const struct peer peer = {.family = AF_UNIX};
     int fds[2];
@@ -138,8 +158,24 @@ void fixture_connect(struct fixture *fixture, struct fixture_client *client, uin
     client->conn = conn_new(&fixture->thread, fds[0], &peer, false, &fixture_protocol);
     ENSURE(client->conn != NULL);
     client->conn->state = client;
+}
+
+void fixture_connect(struct fixture *fixture, struct fixture_client *client, uint64_t cursor,
+                     int buffer)
+{
+    fixture_open_conn(fixture, client, buffer);
     client->session = session_new(&fixture->thread.delivery, client->conn, DIALECT_NATIVE,
                                   &fixture_session_ops, client, cursor);
+    ENSURE(client->session != NULL);
+}
+
+void fixture_connect_polling(struct fixture *fixture, struct fixture_client *client,
+                             uint64_t cursor)
+{
+    fixture_open_conn(fixture, client, 0);
+    client->polling = true;
+    client->session = session_new(&fixture->thread.delivery, NULL, DIALECT_POLLING,
+                                  &fixture_polling_ops, client, cursor);
     ENSURE(client->session != NULL);
 }
 
@@ -256,7 +292,7 @@ static int fixture_on_message(void *arg, enum ws_opcode opcode, const uint8_t *p
     return 0;
 }
 
-void fixture_read(struct fixture *fixture, struct fixture_client *client)
+static void fixture_read_frames(struct fixture *fixture, struct fixture_client *client)
 {
     const struct ws_reader_config config = {.max_message = 1 << 24};
     uint8_t buffer[65536];
@@ -267,4 +303,50 @@ void fixture_read(struct fixture *fixture, struct fixture_client *client)
                               client) == 0);
         fixture_run(fixture); /* the server may have been waiting for room */
     }
+}
+
+/* Takes the seqs from the ends of the events: ["e","...","SEQ"]. */
+static void fixture_take_events(struct fixture_client *client, char *text, size_t len)
+{
+    char *end = text;
+
+    text[len] = '\0';
+    while ((end = strstr(end, "\"]")) != NULL) {
+        const char *seq = end;
+        while (seq[-1] >= '0' && seq[-1] <= '9')
+            seq--;
+        ENSURE(client->seen_count < FIXTURE_MAX_SEEN);
+        client->seen[client->seen_count++] = strtoull(seq, NULL, 10);
+        end++;
+    }
+}
+
+/* Reads one answer: whether the rest of a larger one is still to come shows at its end. */
+static bool fixture_read_answer(struct fixture_client *client)
+{
+    static char buffer[1 << 20];
+    size_t len = 0;
+    ssize_t n;
+
+    while ((n = recv(client->fd, buffer + len, sizeof(buffer) - 1 - len, MSG_DONTWAIT)) > 0)
+        len += (size_t)n;
+    fixture_take_events(client, buffer, len);
+    return len > 0;
+}
+
+static void fixture_read_polls(struct fixture *fixture, struct fixture_client *client)
+{
+    do {
+        if (!session_is_attached(client->session) && !session_is_gone(client->session))
+            session_attach(client->session, client->conn, poll_response_answer(0, true));
+        fixture_run(fixture);
+    } while (fixture_read_answer(client));
+}
+
+void fixture_read(struct fixture *fixture, struct fixture_client *client)
+{
+    if (client->polling)
+        fixture_read_polls(fixture, client);
+    else
+        fixture_read_frames(fixture, client);
 }

@@ -23,7 +23,8 @@ struct fixture_gap {
 struct fixture_client {
     struct session *session;
     struct conn *conn;
-    int fd; /* the client's end */
+    int fd;       /* the client's end */
+    bool polling; /* it asks for what it is due, and is answered */
     struct ws_reader reader;
     uint64_t seen[FIXTURE_MAX_SEEN]; /* seqs, as they came */
     unsigned seen_count;
@@ -47,6 +48,11 @@ void fixture_close(struct fixture *fixture);
 void fixture_connect(struct fixture *fixture, struct fixture_client *client, uint64_t cursor,
                      int buffer);
 void fixture_disconnect(struct fixture_client *client);
+
+/* The same for one that polls: it has a connection only between fixture_read and the next message.
+ * The configuration must have a recovery_time, so that events carry their seq. */
+void fixture_connect_polling(struct fixture *fixture, struct fixture_client *client,
+                             uint64_t cursor);
 
 /* Joins a room (""; everyone) from now on, or from `from`. */
 void fixture_join(struct fixture_client *client, const char *room);
@@ -73,7 +79,7 @@ uint64_t fixture_publish(struct fixture *fixture, const char *room);
 /* Runs the thread's event loop until it would wait. */
 void fixture_run(struct fixture *fixture);
 
-/* The client reads all that is there. */
+/* The client reads all that is there. One that polls does so until a poll is left waiting. */
 void fixture_read(struct fixture *fixture, struct fixture_client *client);
 
 #endif

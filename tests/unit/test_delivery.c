@@ -443,6 +443,109 @@ static void test_held_back_until_given(void **state)
     fixture_close(&f);
 }
 
+static void connect_poller(struct fixture *f, struct fixture_client *client)
+{
+    fixture_connect_polling(f, client, f->head);
+    fixture_join(client, "");
+}
+
+static const char polling_journal[] =
+    "journal = { messages = 10; bytes = 1048576; age = 0; }; recovery_time = 60;";
+
+static void test_poll_is_answered_once(void **state)
+{
+    static struct fixture_client client;
+    struct fixture f;
+    uint64_t seqs[3];
+
+    (void)state;
+    fixture_open(&f, polling_journal);
+    connect_poller(&f, &client);
+    assert_int_equal(session_cursor(client.session)->lag, SESSION_AWAY);
+    fixture_read(&f, &client);
+    assert_int_equal(session_cursor(client.session)->lag, SESSION_CURRENT);
+    for (unsigned i = 0; i < 3; i++)
+        seqs[i] = fixture_publish(&f, NULL);
+    assert_int_equal(session_cursor(client.session)->lag, SESSION_AWAY);
+    /* One call for the first; one for the two that came before the next poll. */
+    fixture_read(&f, &client);
+    assert_seen(&client, 3, seqs);
+    assert_int_equal(stats_get(&f.thread.stats.delivery_calls), 2);
+    fixture_disconnect(&client);
+    fixture_close(&f);
+}
+
+static void test_poll_finds_a_backlog_in_parts(void **state)
+{
+    static struct fixture_client client;
+    static uint64_t seqs[DELIVERY_BATCH * 2 + 5];
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, "recovery_time = 60;");
+    connect_poller(&f, &client);
+    for (unsigned i = 0; i < ARRAY_LEN(seqs); i++)
+        seqs[i] = fixture_publish(&f, NULL);
+    fixture_read(&f, &client);
+    assert_seen(&client, ARRAY_LEN(seqs), seqs);
+    assert_int_equal(stats_get(&f.thread.stats.delivery_calls), 3);
+    fixture_disconnect(&client);
+    fixture_close(&f);
+}
+
+static void test_poll_comes_too_late(void **state)
+{
+    static struct fixture_client client;
+    struct fixture f;
+    uint64_t first = 0;
+
+    (void)state;
+    fixture_open(&f, polling_journal);
+    connect_poller(&f, &client);
+    for (unsigned i = 0; i < 15; i++) {
+        uint64_t seq = fixture_publish(&f, NULL);
+        first = first == 0 ? seq : first;
+    }
+    fixture_read(&f, &client);
+    assert_int_equal(client.gap_count, 1);
+    assert_int_equal(client.gaps[0].from, first);
+    assert_int_equal(client.gaps[0].to, first + 4);
+    assert_int_equal(client.seen_count, 10);
+    assert_int_equal(client.seen[0], first + 5);
+    fixture_disconnect(&client);
+    fixture_close(&f);
+}
+
+/* What a client that comes back is due lies before its session's cursor. */
+static void test_rewind(void **state)
+{
+    static struct fixture_client client;
+    struct fixture f;
+    uint64_t seqs[6];
+
+    (void)state;
+    fixture_open(&f, "recovery_time = 60;");
+    connect_poller(&f, &client);
+    fixture_read(&f, &client);
+    for (unsigned i = 0; i < 6; i++)
+        seqs[i] = fixture_publish(&f, i % 2 ? "a" : "b");
+    seqs[0] = fixture_publish(&f, NULL);
+    fixture_read(&f, &client);
+    assert_seen(&client, 1, seqs);
+    client.seen_count = 0;
+    /* Everyone's message is not due again; of the rooms, what came after the third message. */
+    session_rewind(client.session, seqs[2]);
+    assert_int_equal(session_join(client.session, 0, (struct span){"a", 1}, seqs[2]),
+                     SESSION_JOINED);
+    assert_int_equal(session_join(client.session, 0, (struct span){"b", 1}, seqs[2]),
+                     SESSION_JOINED);
+    delivery_catch_up(client.session->delivery, client.session);
+    fixture_read(&f, &client);
+    assert_seen(&client, 3, seqs + 3);
+    fixture_disconnect(&client);
+    fixture_close(&f);
+}
+
 /* --- Everything at once, against a model */
 
 enum { MODEL_CLIENTS = 24, MODEL_ROOMS = 5, MODEL_STEPS = 6000 };
@@ -552,9 +655,12 @@ static void test_model(void **state)
     struct fixture f;
 
     (void)state;
-    fixture_open(&f, "journal = { messages = 40; bytes = 1048576; age = 0; };");
+    fixture_open(&f, "journal = { messages = 40; bytes = 1048576; age = 0; }; recovery_time = 60;");
     for (unsigned i = 0; i < MODEL_CLIENTS; i++) {
-        fixture_connect(&f, &models[i].client, f.head, i % 2 ? SMALL_BUFFER : 0);
+        if (i % 3 == 2)
+            fixture_connect_polling(&f, &models[i].client, f.head);
+        else
+            fixture_connect(&f, &models[i].client, f.head, i % 3 ? SMALL_BUFFER : 0);
         fixture_join(&models[i].client, "");
         models[i].in[0] = true;
     }
@@ -609,6 +715,10 @@ int main(void)
         cmocka_unit_test(test_conflation_sends_the_newest),
         cmocka_unit_test(test_age),
         cmocka_unit_test(test_held_back_until_given),
+        cmocka_unit_test(test_poll_is_answered_once),
+        cmocka_unit_test(test_poll_finds_a_backlog_in_parts),
+        cmocka_unit_test(test_poll_comes_too_late),
+        cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_model),
     };
 
