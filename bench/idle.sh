@@ -37,41 +37,41 @@ done
 bench_raise_files $((many + 100))
 swarm=$(bench_program stentor-swarm)
 
-# hold PROTOCOL NAME NUMBER: connects that many clients, which stay until they are stopped.
+# hold TRANSPORT NAME NUMBER: connects that many clients, which stay until they are stopped.
 hold() {
-    bench_start "$2" "$swarm" --clients "$3" --protocol "$1" --ramp "$(($3 / 10000 + 1))" \
+    bench_start "$2" "$swarm" --clients "$3" --transports "$1" --ramp "$(($3 / 10000 + 1))" \
         --idle 3600 --rounds none --quiet "http://$bench_clients"
 }
 
-# measure PROTOCOL: two measurements of one server process, so that what the process needs for
+# measure TRANSPORT: two measurements of one server process, so that what the process needs for
 # itself falls out of the difference.
 measure() {
-    local protocol=$1 server rss_few rss_many cpu_before cpu_after swarms=()
+    local transport=$1 server rss_few rss_many cpu_before cpu_after swarms=()
 
-    bench_start_stentord "stentord-$protocol"
+    bench_start_stentord "stentord-$transport"
     server=$bench_pid
-    hold "$protocol" "$protocol-few" "$few"
+    hold "$transport" "$transport-few" "$few"
     swarms+=("$bench_pid")
     bench_wait_clients "$bench_admin" "$few" 60
     sleep "$settle"
     rss_few=$(bench_rss "$server")
     cpu_before=$(bench_cpu_ns "$server")
-    hold "$protocol" "$protocol-more" $((many - few))
+    hold "$transport" "$transport-more" $((many - few))
     swarms+=("$bench_pid")
     bench_wait_clients "$bench_admin" "$many" 120
     cpu_after=$(bench_cpu_ns "$server")
     sleep "$settle"
     rss_many=$(bench_rss "$server")
-    echo "$protocol $few $many $rss_few $rss_many $((cpu_after - cpu_before))" \
+    echo "$transport $few $many $rss_few $rss_many $((cpu_after - cpu_before))" \
         >>"$bench_tmp/idle.txt"
     for pid in "${swarms[@]}" "$server"; do
         bench_stop "$pid"
     done
 }
 
-for protocol in native socketio; do
-    bench_note "$protocol: $few, then $many clients"
-    measure "$protocol"
+for transport in websocket socketio; do
+    bench_note "$transport: $few, then $many clients"
+    measure "$transport"
 done
-bench_environment "$bench_tmp/stentord-native.conf" >"$bench_tmp/environment"
+bench_environment "$bench_tmp/stentord-websocket.conf" >"$bench_tmp/environment"
 python3 "$bench_dir/report.py" idle "$bench_tmp" "$output"

@@ -47,6 +47,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_native \
 	tests/fuzz/fuzz_packjson_decode \
 	tests/fuzz/fuzz_packjson_encode \
+	tests/fuzz/fuzz_requests \
 	tests/fuzz/fuzz_socket_io \
 	tests/fuzz/fuzz_sse \
 	tests/fuzz/fuzz_utf8 \
@@ -66,6 +67,8 @@ tests_fuzz_fuzz_packjson_decode_SOURCES = tests/fuzz/fuzz_packjson_decode.c $(fu
 tests_fuzz_fuzz_packjson_decode_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_packjson_encode_SOURCES = tests/fuzz/fuzz_packjson_encode.c $(fuzz_main)
 tests_fuzz_fuzz_packjson_encode_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_requests_SOURCES = tests/fuzz/fuzz_requests.c $(delivery_fixture) $(fuzz_main)
+tests_fuzz_fuzz_requests_LDADD = libstentord.a $(fuzz_ldadd) $(LIBCONFIG_LIBS)
 tests_fuzz_fuzz_socket_io_SOURCES = tests/fuzz/fuzz_socket_io.c $(fuzz_main)
 tests_fuzz_fuzz_socket_io_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(fuzz_main)

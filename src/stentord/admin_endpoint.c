@@ -50,7 +50,8 @@ static void admin_on_status(struct http_conn *http)
                   ",\"bytes\":%" PRIu64 "},\"counters\":{",
                   STENTOR_VERSION, admin_uptime(server),
                   journal_head(&http->conn->thread->delivery.journal), server->io_thread_count,
-                  stats_get(&sum.clients_native) + stats_get(&sum.clients_socketio),
+                  stats_get(&sum.clients_native) + stats_get(&sum.clients_socketio) +
+                      stats_get(&sum.clients_sse),
                   stats_get(&sum.journal_messages), stats_get(&sum.journal_bytes));
     stats_append_json(&body, &sum);
     strbuf_append_str(&body, "}}\n");
