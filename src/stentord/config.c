@@ -176,6 +176,15 @@ static void config_read_group(struct config_reader *reader, const config_setting
     }
 }
 
+/* A cookie's name is a token (RFC 6265 section 4.1.1). */
+static bool config_is_token(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text > '~' || strchr("()<>@,;:\\\"/[]?={}", *text) != NULL)
+            return false;
+    return true;
+}
+
 /* Texts that stand for something else, or must name something that exists. */
 static void config_understand(struct config_reader *reader, const config_setting_t *root)
 {
@@ -190,6 +199,10 @@ static void config_understand(struct config_reader *reader, const config_setting
     if (config->level < 0)
         config_mistake(reader, config_setting_get_member(root, "log_level"), "log_level",
                        "\"%s\" is not one of error, warning, info and debug", config->log_level);
+    if (!config_is_token(config->sticky_cookie))
+        config_mistake(reader, config_setting_get_member(root, "sticky_cookie"), "sticky_cookie",
+                       "\"%s\" is no cookie's name: letters, digits, - and _ will do",
+                       config->sticky_cookie);
     if (*config->static_root != '\0' &&
         (stat(config->static_root, &st) < 0 || !S_ISDIR(st.st_mode)))
         config_mistake(reader, config_setting_get_member(root, "static_root"), "static_root",

@@ -156,14 +156,28 @@ static void config_read_rooms(struct config_reader *reader, const config_setting
     }
 }
 
-/* An origin is what browsers put into the header: a scheme and a host, without a path. */
+/* Does the text end with `end`? */
+static bool config_ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* An origin is what browsers put into the header: a scheme and a host, in small letters, without a
+ * path and without the port that the scheme stands for. */
 static bool config_origin_valid(const char *origin)
 {
     const char *host = strstr(origin, "://");
 
-    return strcmp(origin, "*") == 0 || strcmp(origin, "null") == 0 ||
-           (host != NULL && host != origin && host[3] != '\0' &&
-            strpbrk(host + 3, "/?# \r\n") == NULL);
+    if (strcmp(origin, "*") == 0 || strcmp(origin, "null") == 0)
+        return true;
+    if (host == NULL || host == origin || host[3] == '\0' ||
+        strpbrk(host + 3, "/?# \r\n") != NULL ||
+        strpbrk(origin, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL)
+        return false;
+    return !(strncmp(origin, "https:", 6) == 0 && config_ends_with(origin, ":443")) &&
+           !(strncmp(origin, "http:", 5) == 0 && config_ends_with(origin, ":80"));
 }
 
 static void config_read_origins(struct config_reader *reader, const config_setting_t *root)
@@ -181,7 +195,8 @@ static void config_read_origins(struct config_reader *reader, const config_setti
 
         if (!config_origin_valid(origin))
             config_mistake(reader, list, "cors_origins",
-                           "\"%s\": an origin is like https://www.example.org, without a path",
+                           "\"%s\": an origin is like https://www.example.org: small letters, no "
+                           "path, no port 80 or 443",
                            origin);
         if (strcmp(origin, "*") == 0 && config->cors_origin_count > 1)
             config_mistake(reader, list, "cors_origins", "\"*\" stands alone: it is every origin");

@@ -260,7 +260,9 @@ static void conn_on_progress(struct conn *conn)
         conn->protocol->on_progress(conn);
 }
 
-static void conn_flush(struct conn *conn)
+/* False when all is sent and the protocol was told so: it may have given the connection away to
+ * another thread, and nothing may touch it any more. */
+static bool conn_flush(struct conn *conn)
 {
     struct iovec iov[CONN_FLUSH_IOV];
 
@@ -268,7 +270,7 @@ static void conn_flush(struct conn *conn)
         ssize_t n = conn_writev(conn, iov, outq_peek(conn->out, iov, CONN_FLUSH_IOV));
 
         if (n < 0)
-            return;
+            return true;
         if (n == 0)
             break;
         outq_consume(&conn->out, (size_t)n);
@@ -276,9 +278,11 @@ static void conn_flush(struct conn *conn)
     }
     if (conn->out == NULL && conn->phase == CONN_FINISHING)
         conn_shut_down(conn);
-    else if (conn->out == NULL)
-        conn->protocol->on_drained(conn);
     conn_update_events(conn);
+    if (conn->out != NULL || conn->phase != CONN_OPEN)
+        return true;
+    conn->protocol->on_drained(conn);
+    return false;
 }
 
 static void conn_on_eof(struct conn *conn)
@@ -316,8 +320,8 @@ static void conn_on_event(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     OBJ_CAST(conn, arg, CONN_MAGIC);
     OWNER_ASSERT(&conn->thread->stage.owner);
-    if (events & EV_WRITE)
-        conn_flush(conn);
+    if (events & EV_WRITE && !conn_flush(conn))
+        return; /* what can be read will be told again */
     if (events & EV_READ)
         conn_read_now(conn);
 }

@@ -34,7 +34,8 @@ struct io_thread;
 
 struct conn_protocol {
     const char *name;
-    /* Bytes came; `data` may be changed in place, and is valid during the call. */
+    /* Bytes came; `data` may be changed in place, and is valid during the call. This, on_drained
+     * and on_deadline may give the connection away to another thread. */
     void (*on_data)(struct conn *conn, uint8_t *data, size_t len);
     /* The peer shut its side. */
     void (*on_eof)(struct conn *conn);
@@ -83,8 +84,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
                       const struct conn_protocol *protocol) MUST_CHECK;
 
-/* Takes an open connection with which nothing is pending off its thread; another one takes it over.
- * Between the two nobody touches it. */
+/* Takes an open connection with nothing pending off its thread, for another to take it over. */
 void conn_detach(struct conn *conn);
 void conn_attach(struct conn *conn, struct io_thread *thread);
 

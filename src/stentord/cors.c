@@ -20,7 +20,8 @@ unsigned cors_find(const struct config *config, const struct http_message *msg)
     if (cors_is_open(config))
         return 1;
     for (size_t i = 0; i < config->cors_origin_count; i++)
-        if (http_span_equals(origin, config->cors_origins[i]))
+        if (origin.len == strlen(config->cors_origins[i]) &&
+            memcmp(origin.ptr, config->cors_origins[i], origin.len) == 0)
             return (unsigned)i + 1;
     return 0;
 }
@@ -36,17 +37,24 @@ void cors_append(struct strbuf *out, const struct config *config, unsigned kind)
         strbuf_append_str(out, "Access-Control-Allow-Credentials: true\r\n");
 }
 
+/* Every header that the page wants to send may be sent: none of them has a meaning here. */
+static void cors_append_allowed(struct strbuf *out, const struct http_message *msg)
+{
+    struct span wanted;
+
+    strbuf_append_str(out, "Access-Control-Allow-Methods: GET, POST\r\n"
+                           "Access-Control-Max-Age: 86400\r\n"
+                           "Vary: Access-Control-Request-Headers\r\n");
+    if (http_header(msg, "access-control-request-headers", &wanted))
+        strbuf_printf(out, "Access-Control-Allow-Headers: %.*s\r\n", (int)wanted.len, wanted.ptr);
+}
+
 void cors_on_preflight(struct http_conn *http)
 {
-    const struct config *config = http->conn->thread->config;
-    unsigned kind = cors_find(config, http->msg);
     struct strbuf headers = STRBUF_INIT;
 
-    cors_append(&headers, config, kind);
-    if (kind > 0)
-        strbuf_append_str(&headers, "Access-Control-Allow-Methods: GET, POST\r\n"
-                                    "Access-Control-Allow-Headers: Content-Type, Last-Event-ID\r\n"
-                                    "Access-Control-Max-Age: 86400\r\n");
+    if (cors_find(http->conn->thread->config, http->msg) > 0)
+        cors_append_allowed(&headers, http->msg);
     http_conn_respond(http, 204, strbuf_cstr(&headers), "text/plain", "", 0);
     strbuf_free(&headers);
 }

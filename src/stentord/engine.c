@@ -10,6 +10,8 @@
 #include "stentor/base/obj.h"
 #include "ws_conn.h"
 
+enum { ENGINE_NOOP_MS = 100 };
+
 static const struct config *engine_config(const struct engine *engine)
 {
     return engine->thread->config;
@@ -106,6 +108,8 @@ static void engine_arm(struct engine *engine)
         return;
     if (!engine->awaiting && engine->next_ping_ms < deadline)
         deadline = engine->next_ping_ms;
+    if (engine->noop_ms != 0 && engine->noop_ms < deadline)
+        deadline = engine->noop_ms;
     wheel_set(&engine->thread->engine_wheel, &engine->timer, deadline);
 }
 
@@ -161,6 +165,15 @@ static bool engine_expire(struct engine *engine)
     return true;
 }
 
+void engine_hurry_polls(struct engine *engine)
+{
+    engine_polling_finish(engine, ENGINE_IO_NOOP);
+    if (engine->closed)
+        return;
+    engine->noop_ms = engine->probe != NULL ? clock_ms() + ENGINE_NOOP_MS : 0;
+    engine_arm(engine);
+}
+
 void engine_on_timer(struct wheel_timer *timer, void *thread)
 {
     struct engine *engine = CONTAINER_OF(timer, struct engine, timer);
@@ -169,7 +182,11 @@ void engine_on_timer(struct wheel_timer *timer, void *thread)
     OBJ_CHECK(engine, ENGINE_MAGIC);
     if (engine->opening)
         engine_websocket_begin_late(engine);
-    else if (!engine_expire(engine))
+    else if (engine_expire(engine))
+        return;
+    else if (engine->noop_ms != 0 && clock_ms() >= engine->noop_ms)
+        engine_hurry_polls(engine);
+    else
         engine_ping(engine);
 }
 
@@ -204,8 +221,10 @@ void engine_send(struct engine *engine, const struct engine_io_packet *packet)
         engine_websocket_send(engine, engine->ws, packet);
         return;
     }
-    if (!engine_queue_add(&engine->queue, packet))
-        engine_close(engine, engine->queue.failed ? CLOSE_NO_MEMORY : CLOSE_QUEUE_FULL);
+    if (engine->corked == 0 && engine_queue_is_full(&engine->queue))
+        engine_close(engine, CLOSE_QUEUE_FULL);
+    else if (!engine_queue_add(&engine->queue, packet))
+        engine_close(engine, CLOSE_NO_MEMORY);
     else if (engine->corked == 0)
         engine_polling_flush(engine);
 }

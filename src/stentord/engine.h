@@ -68,6 +68,7 @@ struct engine {
     struct strbuf queue;      /* packets for this client alone (engine_queue.h) */
     struct wheel_timer timer; /* while it polls, or opens */
     uint64_t next_ping_ms;    /* Engine.IO 3: when the client's ping is overdue */
+    uint64_t noop_ms;         /* about to move: its polls are let go by then; 0: it is not */
     uint64_t limit_ms;        /* a deadline of the application; 0: none */
     TAILQ_ENTRY(engine) link; /* in the thread's list of dead engines */
 };
@@ -114,6 +115,10 @@ void engine_update_dialect(struct engine *engine);
 /* Begins or ends the heartbeats of polling. */
 void engine_start_timer(struct engine *engine);
 void engine_stop_timer(struct engine *engine);
+
+/* The client is about to move to its probe, for which it waits for its poll to end: from now on, a
+ * poll that waits is answered ten times a second even if there is nothing. */
+void engine_hurry_polls(struct engine *engine);
 
 /* The JSON of its open packet, appended. */
 void engine_append_open(const struct engine *engine, struct strbuf *out);

@@ -171,6 +171,7 @@ static void engine_endpoint_on_request(struct http_conn *http)
 
 const struct endpoint engine_socketio_endpoint = {
     .path = "/socket.io/",
+    .cors = true,
     .methods = ENDPOINT_ALL_METHODS,
     .allow = "GET, POST, OPTIONS",
     .home = engine_endpoint_home,
@@ -180,6 +181,7 @@ const struct endpoint engine_socketio_endpoint = {
 
 const struct endpoint engine_conformance_endpoint = {
     .path = "/engine.io/",
+    .cors = true,
     .conformance = true,
     .methods = ENDPOINT_ALL_METHODS,
     .allow = "GET, POST, OPTIONS",

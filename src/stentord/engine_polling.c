@@ -19,15 +19,12 @@ static enum dialect engine_polling_dialect(const struct engine *engine)
     return (enum dialect)session_cursor(engine->session)->dialect;
 }
 
-/* Answers with a whole body, with the headers that other origins need. */
 static void engine_polling_respond(struct http_conn *http, int status, const char *type,
                                    const struct strbuf *body, const char *more_headers)
 {
-    const struct config *config = engine_polling_config(http);
     struct strbuf headers = STRBUF_INIT;
 
     strbuf_append_str(&headers, "Cache-Control: no-store\r\n");
-    cors_append(&headers, config, cors_find(config, http->msg));
     strbuf_append_str(&headers, more_headers);
     if (headers.failed || body->failed)
         conn_close(http->conn, CLOSE_NO_MEMORY);
@@ -270,8 +267,6 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     if (engine->poll != http)
         return; /* answered already, or closed */
     engine_polling_flush(engine);
-    if (engine->poll == http && engine->probe != NULL) /* it waits for this, to upgrade */
-        engine_polling_finish(engine, ENGINE_IO_NOOP);
     if (engine->thread->stopping)
         engine_close(engine, CLOSE_SHUTDOWN);
 }
@@ -282,7 +277,7 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
 static bool engine_polling_form(const struct engine *engine, const struct http_conn *http,
                                 enum engine_io_payload *form)
 {
-    bool binary = http_header_has_token(http->msg, "content-type", "application/octet-stream");
+    bool binary = http_content_is(http->msg, "application/octet-stream");
 
     *form = engine->protocol != ENGINE_IO_PROTOCOL_OLD ? ENGINE_IO_PAYLOAD_4
             : binary                                   ? ENGINE_IO_PAYLOAD_3_BINARY
@@ -315,6 +310,11 @@ void engine_polling_post(struct engine *engine, struct http_conn *http)
     struct strbuf ok = {.data = (char[]){'o', 'k'}, .len = 2};
     enum engine_io_payload form;
 
+    if (engine_queue_is_full(&engine->queue)) {
+        engine_close(engine, CLOSE_QUEUE_FULL);
+        engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
+        return;
+    }
     engine_cork(engine);
     if (engine_polling_form(engine, http, &form) && engine_polling_receive(engine, form, body)) {
         engine_polling_respond(http, 200, "text/html", &ok, "");

@@ -17,8 +17,6 @@ bool engine_queue_add(struct strbuf *queue, const struct engine_io_packet *packe
         .binary = packet->binary,
     };
 
-    if (queue->len > ENGINE_QUEUE_MAX)
-        return false;
     strbuf_append(queue, &record, sizeof(record));
     strbuf_append(queue, packet->data.ptr, packet->data.len);
     return !queue->failed;

@@ -9,9 +9,16 @@
 
 #include "stentor/wire/engine_io.h"
 
-enum { ENGINE_QUEUE_MAX = 262144 }; /* bytes that may wait before another packet is refused */
+enum { ENGINE_QUEUE_MAX = 262144 };
 
-/* False when too much waits already, or memory is out. */
+/* Does so much wait that nothing may be added? What one request of the client causes may go beyond
+ * that; its next request may not, unless the client has fetched what waits. */
+static inline bool engine_queue_is_full(const struct strbuf *queue)
+{
+    return queue->len > ENGINE_QUEUE_MAX;
+}
+
+/* False when memory is out. */
 bool engine_queue_add(struct strbuf *queue, const struct engine_io_packet *packet) MUST_CHECK;
 
 /* The next packet from `*pos` on, which is 0 at first; false behind the last one. */

@@ -53,10 +53,10 @@ static void engine_websocket_upgrade(struct engine *engine)
 {
     struct ws_conn *ws = engine->probe;
 
-    engine->probe = NULL;
     engine_polling_finish(engine, ENGINE_IO_NOOP);
     if (engine->closed)
         return; /* that poll's connection was dead */
+    engine->probe = NULL;
     engine_stop_timer(engine);
     engine->transport = ENGINE_WEBSOCKET;
     engine->ws = ws;
@@ -76,8 +76,7 @@ static int engine_websocket_receive_probe(struct engine *engine,
     if (packet->type == ENGINE_IO_PING && engine_websocket_is_probe_text(packet)) {
         pong.type = ENGINE_IO_PONG;
         engine_websocket_send(engine, engine->probe, &pong);
-        /* The client waits for its poll to end before it moves. */
-        engine_polling_finish(engine, ENGINE_IO_NOOP);
+        engine_hurry_polls(engine);
         return 0;
     }
     if (packet->type != ENGINE_IO_UPGRADE)
@@ -312,7 +311,7 @@ static void engine_websocket_let_go(struct ws_conn *ws, enum close_reason reason
         return;
     ws->client = NULL;
     ws_conn_close(ws, engine_websocket_code(reason),
-                  close_reason_is_error(reason) ? close_reason_text(reason) : "", reason);
+                  reason != CLOSE_PEER ? close_reason_text(reason) : "", reason);
 }
 
 void engine_websocket_close(struct engine *engine, enum close_reason reason)

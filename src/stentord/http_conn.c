@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cors.h"
 #include "io_thread.h"
 #include "router.h"
 #include "stentor/base/clock.h"
@@ -117,6 +118,8 @@ static void http_append_response_head(struct http_conn *http, struct strbuf *out
     if (headers != NULL)
         strbuf_append_str(&lines, headers);
     strbuf_printf(&lines, "Content-Type: %s\r\n", type);
+    if (http->msg != NULL && http->endpoint != NULL && http->endpoint->cors)
+        cors_append(&lines, http_config(http), cors_find(http_config(http), http->msg));
     out->failed |= lines.failed;
     /* A body that nobody will read would be taken for the next request. */
     if (http->msg != NULL && !http->body_done && http_has_body(http->msg))

@@ -61,6 +61,7 @@ struct endpoint {
     const char *path;
     bool subtree;      /* paths that begin with it, too */
     bool admin;        /* on admin listeners alone */
+    bool cors;         /* web pages of other origins may read its answers (cors.h) */
     bool conformance;  /* with the option of that name alone */
     unsigned methods;  /* bits 1 << llhttp_method */
     const char *allow; /* the same for people */

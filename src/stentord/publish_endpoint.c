@@ -257,9 +257,9 @@ static void publish_envelopes(struct http_conn *http)
 
 static bool publish_is_msgpack(const struct http_conn *http)
 {
-    return http_header_has_token(http->msg, "content-type", "application/msgpack") ||
-           http_header_has_token(http->msg, "content-type", "application/vnd.msgpack") ||
-           http_header_has_token(http->msg, "content-type", "application/x-msgpack");
+    return http_content_is(http->msg, "application/msgpack") ||
+           http_content_is(http->msg, "application/vnd.msgpack") ||
+           http_content_is(http->msg, "application/x-msgpack");
 }
 
 static void publish_refuse_msgpack(struct http_conn *http, const char *error)
@@ -270,16 +270,18 @@ static void publish_refuse_msgpack(struct http_conn *http, const char *error)
     publish_refuse(http, 400, NULL, "bad_msgpack", text);
 }
 
-/* Makes the message of one envelope; NULL with a sentence in `error`. */
+/* Makes the message of one envelope; NULL with a sentence in `error`. `*malformed`: it was not even
+ * MessagePack. */
 static struct message *publish_unpack(const struct http_conn *http, struct span packed,
-                                      char error[ENVELOPE_ERROR])
+                                      bool *malformed, char error[ENVELOPE_ERROR])
 {
     struct envelope_context context = publish_context(http);
     struct message *message = NULL;
     struct packjson decoded;
     const char *wrong;
 
-    if (packjson_decode(&decoded, packed.ptr, packed.len, &wrong)) {
+    *malformed = !packjson_decode(&decoded, packed.ptr, packed.len, &wrong);
+    if (!*malformed) {
         context.attachments = decoded.attachments;
         context.attachment_count = decoded.attachment_count;
         message = envelope_parse(&context, publish_span(&decoded.json), error);
@@ -296,6 +298,7 @@ static void publish_packed_array(struct http_conn *http, struct packarray *array
     char error[ENVELOPE_ERROR] = "", text[ENVELOPE_ERROR + 40];
     struct publish_request *request = NULL;
     struct span element;
+    bool malformed;
 
     if (array->left == 0 || array->left > PUBLISH_MAX_BATCH) {
         publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
@@ -305,7 +308,7 @@ static void publish_packed_array(struct http_conn *http, struct packarray *array
     if (request == NULL)
         return;
     while (packarray_next(array, &element)) {
-        struct message *message = publish_unpack(http, element, error);
+        struct message *message = publish_unpack(http, element, &malformed, error);
 
         if (message == NULL) {
             snprintf(text, sizeof(text), "element %zu: %s", request->count, error);
@@ -329,14 +332,17 @@ static void publish_packed(struct http_conn *http)
     struct span body = publish_span(&http->msg->body);
     char error[ENVELOPE_ERROR];
     struct packarray array;
+    bool malformed;
 
     if (packarray_begin(&array, body)) {
         publish_packed_array(http, &array);
         return;
     }
-    struct message *message = publish_unpack(http, body, error);
+    struct message *message = publish_unpack(http, body, &malformed, error);
     if (message != NULL)
         publish_message(http, message);
+    else if (malformed)
+        publish_refuse_msgpack(http, error);
     else
         publish_refuse(http, 400, NULL, "bad_envelope", error);
 }
@@ -476,7 +482,7 @@ static bool publish_unpack_data(struct http_conn *http, struct publish_data *dat
 /* Reads the body as its Content-Type says. False when the request has been answered. */
 static bool publish_read_data(struct http_conn *http, struct publish_data *data)
 {
-    if (http_header_has_token(http->msg, "content-type", "application/octet-stream"))
+    if (http_content_is(http->msg, "application/octet-stream"))
         return publish_bytes(http, data);
     return publish_is_msgpack(http) ? publish_unpack_data(http, data) : publish_json(http, data);
 }

@@ -202,9 +202,11 @@ static void recovery_open_claim(struct mail *mail, void *self)
 {
     struct recovery_claim *claim = CONTAINER_OF(mail, struct recovery_claim, mail);
     struct io_thread *home = self;
-    struct recovery_entry *entry = recovery_find(&home->recovery, claim->pid);
+    struct recovery_entry *entry;
 
     OWNER_ASSERT(&home->stage.owner);
+    recovery_expire(home, clock_ms());
+    entry = recovery_find(&home->recovery, claim->pid);
     if (entry == NULL) {
         recovery_answer(claim, NULL);
     } else if (entry->record != NULL) {

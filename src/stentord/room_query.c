@@ -29,7 +29,7 @@ static const char *room_query_add(struct room_query *query, struct span value, s
     if (!http_decode(value, true, &query->names))
         return "a room's name must be percent-encoded UTF-8";
     size_t len = query->names.len - start;
-    struct span name = {query->names.data + start, len};
+    struct span name = {strbuf_cstr(&query->names) + start, len};
     if (!message_name_valid(name) || (len == 1 && *name.ptr == '*'))
         return "a room's name is 1 to 256 bytes, and not \"*\"";
     rooms = realloc(query->rooms, (query->room_count + 1) * sizeof(*rooms));

@@ -192,6 +192,7 @@ static bool sse_on_head(struct http_conn *http)
 
 const struct endpoint sse_endpoint = {
     .path = "/events",
+    .cors = true,
     .methods = 1u << HTTP_GET | 1u << HTTP_OPTIONS,
     .allow = "GET, OPTIONS",
     .on_head = sse_on_head,

@@ -316,6 +316,19 @@ bool http_header_has_token(const struct http_message *msg, const char *name, con
     return false;
 }
 
+bool http_content_is(const struct http_message *msg, const char *type)
+{
+    struct span value;
+    const char *semicolon;
+
+    if (!http_header(msg, "content-type", &value))
+        return false;
+    semicolon = value.len > 0 ? memchr(value.ptr, ';', value.len) : NULL;
+    if (semicolon != NULL)
+        value = json_trim((struct span){value.ptr, (size_t)(semicolon - value.ptr)});
+    return http_span_equals(value, type);
+}
+
 bool http_header_joined(const struct http_message *msg, const char *name, struct strbuf *out)
 {
     bool found = false;

@@ -94,6 +94,9 @@ bool http_header(const struct http_message *msg, const char *name, struct span *
 /* Does the comma-separated list in the header (all lines of it) hold `token`, in any case? */
 bool http_header_has_token(const struct http_message *msg, const char *name, const char *token);
 
+/* Is the body of that media type (RFC 9110 section 8.3.1), whatever its parameters? */
+bool http_content_is(const struct http_message *msg, const char *type);
+
 /* The lines of a header joined by ", ": what the field means when it comes more than once. */
 bool http_header_joined(const struct http_message *msg, const char *name, struct strbuf *out);
 
