@@ -48,6 +48,7 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     (void)events;
     wheel_advance(&thread->wheel, now_ms, conn_on_timer, thread);
     wheel_advance(&thread->engine_wheel, now_ms, engine_on_timer, thread);
+    recovery_retry(thread);
     if (now_ms >= thread->expire_at_ms) {
         delivery_expire(&thread->delivery, now_ms);
         recovery_expire(thread, now_ms);

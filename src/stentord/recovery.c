@@ -32,6 +32,7 @@ struct recovery_notice {
 bool recovery_table_init(struct recovery_table *table)
 {
     TAILQ_INIT(&table->kept);
+    TAILQ_INIT(&table->deferred);
     table->kept_count = 0;
     return idtable_init(&table->entries);
 }
@@ -76,8 +77,13 @@ static void recovery_remove(struct io_thread *home, struct recovery_entry *entry
 
 void recovery_table_destroy(struct recovery_table *table)
 {
+    struct recovery_claim *claim;
     struct idtable_node *node;
 
+    while (table->entries.buckets != NULL && (claim = TAILQ_FIRST(&table->deferred)) != NULL) {
+        TAILQ_REMOVE(&table->deferred, claim, link);
+        recovery_claim_free(claim);
+    }
     while (table->entries.buckets != NULL && (node = idtable_any(&table->entries)) != NULL) {
         struct recovery_entry *entry = CONTAINER_OF(node, struct recovery_entry, node);
 
@@ -252,6 +258,25 @@ void recovery_claim_free(struct recovery_claim *claim)
     strbuf_free(&claim->auth);
     free(claim->record);
     free(claim);
+}
+
+void recovery_defer(struct io_thread *thread, struct recovery_claim *claim)
+{
+    TAILQ_INSERT_TAIL(&thread->recovery.deferred, claim, link);
+}
+
+void recovery_retry(struct io_thread *thread)
+{
+    uint64_t head = journal_head(&thread->delivery.journal);
+    struct recovery_claim *claim, *next;
+
+    for (claim = TAILQ_FIRST(&thread->recovery.deferred); claim != NULL; claim = next) {
+        next = TAILQ_NEXT(claim, link);
+        if (claim->wait_for > head)
+            continue;
+        TAILQ_REMOVE(&thread->recovery.deferred, claim, link);
+        socketio_connect_resume(&claim->mail, thread);
+    }
 }
 
 void recovery_expire(struct io_thread *thread, uint64_t now_ms)

@@ -52,16 +52,20 @@ struct recovery_claim {
     int namespace;
     bool has_offset;
     uint64_t offset;
-    struct strbuf auth;             /* of its CONNECT packet */
-    struct recovery_record *record; /* in the answer; NULL: nothing was found */
+    struct strbuf auth;               /* of its CONNECT packet */
+    struct recovery_record *record;   /* in the answer; NULL: nothing was found */
+    uint64_t wait_for;                /* a deferred answer is opened again with that seq */
+    TAILQ_ENTRY(recovery_claim) link; /* while it is deferred */
 };
 
 TAILQ_HEAD(recovery_list, recovery_entry);
+TAILQ_HEAD(recovery_claim_list, recovery_claim);
 
 struct recovery_table {
     struct idtable entries;    /* by pid */
     struct recovery_list kept; /* of these, those of lost clients; the oldest first */
     unsigned kept_count;
+    struct recovery_claim_list deferred; /* answers that are to be opened again */
 };
 
 /* False when memory is out. */
@@ -81,6 +85,13 @@ void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTE
 /* Takes over the claim; `mail.open` is called with it on the client's thread, which frees it. */
 void recovery_submit(struct recovery_claim *claim);
 void recovery_claim_free(struct recovery_claim *claim);
+
+/* The client is ahead of this thread, having been given more by another one: the answer is opened
+ * again once this thread has come so far. */
+void recovery_defer(struct io_thread *thread, struct recovery_claim *claim);
+
+/* Opens what was deferred, if its time has come. Each tick. */
+void recovery_retry(struct io_thread *thread);
 
 /* Forgets what has been kept for too long. Each second. */
 void recovery_expire(struct io_thread *thread, uint64_t now_ms);

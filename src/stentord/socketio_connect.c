@@ -305,6 +305,19 @@ static void socketio_resume(struct socketio_client *client, struct socketio_sock
     socketio_connect_new(client, socket, auth);
 }
 
+/* Has another thread given the client what this one has yet to receive? */
+static bool socketio_is_ahead(const struct io_thread *thread, struct recovery_claim *claim)
+{
+    claim->wait_for = 0;
+    if (claim->record == NULL || !socketio_offset_known(thread, claim))
+        return false;
+    for (size_t i = 0; i < claim->record->room_count; i++) {
+        uint64_t from = socketio_resume_from(claim, &claim->record->rooms[i]);
+        claim->wait_for = from > claim->wait_for ? from : claim->wait_for;
+    }
+    return claim->wait_for > journal_head(&thread->delivery.journal);
+}
+
 /* Nobody is there any more who could take the record: it is kept further on. */
 static void socketio_return(struct io_thread *thread, struct recovery_claim *claim)
 {
@@ -324,10 +337,14 @@ void socketio_connect_resume(struct mail *mail, void *self)
         client != NULL ? socketio_client_find(client, claim->namespace) : NULL;
 
     OWNER_ASSERT(&thread->stage.owner);
-    if (socket != NULL && socket->connecting)
-        socketio_resume(client, socket, claim);
-    else
+    if (socket == NULL || !socket->connecting) {
         socketio_return(thread, claim);
+    } else if (socketio_is_ahead(thread, claim)) {
+        recovery_defer(thread, claim);
+        return;
+    } else {
+        socketio_resume(client, socket, claim);
+    }
     recovery_claim_free(claim);
 }
 
