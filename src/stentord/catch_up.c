@@ -309,45 +309,76 @@ static bool catch_up_cut(struct delivery *delivery, struct cursor *cursor,
     return true;
 }
 
-/* What is sent to a session that is due that one message: it may be a whole response. */
-static struct refbuf *catch_up_bytes(struct delivery *delivery, const struct cursor *cursor,
-                                     struct message *message)
+/* Answers a poll with a message for which there is no response to be shared. */
+static void catch_up_answer_single(struct delivery *delivery, struct session *session,
+                                   struct message *message, uint64_t head)
 {
-    enum dialect dialect = (enum dialect)cursor->dialect;
+    struct refbuf *payload = message_encoding(
+        message, (enum dialect)session_cursor(session)->dialect, &delivery->encoder);
+    ssize_t written = -1;
 
-    return cursor->answer != 0
-               ? message_response(message, dialect, cursor->answer, &delivery->encoder)
-               : message_encoding(message, dialect, &delivery->encoder);
+    if (payload == NULL)
+        conn_close(session->conn, CLOSE_NO_MEMORY);
+    else
+        written = session->ops->answer(session, &(struct iovec){payload->data, payload->len}, 1);
+    if (written < 0)
+        return;
+    session_cursor(session)->seq = head;
+    catch_up_count(delivery, 1, written);
+}
+
+/* Sends a poll its response past everything but the cursor. */
+static void catch_up_poll(struct delivery *delivery, struct cursor *cursor, struct message *message,
+                          uint64_t head)
+{
+    struct session *session = cursor->session;
+    uint8_t answer = cursor->answer;
+    struct refbuf *response = message_response(message, (enum dialect)cursor->dialect,
+                                               poll_response_form(answer), &delivery->encoder);
+    ssize_t sent;
+
+    if (UNLIKELY(response == NULL)) {
+        catch_up_answer_single(delivery, session, message, head);
+        return;
+    }
+    sent = conn_send_fd(cursor->fd, response->data, response->len);
+    if (UNLIKELY(sent != (ssize_t)response->len)) {
+        if (catch_up_cut(delivery, cursor, message, response, sent))
+            session->ops->answered(session);
+        return;
+    }
+    cursor->seq = head;
+    cursor->answer = 0;
+    cursor->fd = -1;
+    cursor->lag = SESSION_AWAY; /* as a CURRENT one it is in no list */
+    catch_up_count(delivery, 1, sent);
+    if (poll_response_is_told(answer))
+        session->ops->answered(session);
 }
 
 void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *message,
                      uint64_t head)
 {
     struct cursor *cursor = &delivery->cursors.cursors[slot];
-    struct session *session = cursor->session;
-    uint8_t answer = cursor->answer;
-    struct refbuf *bytes = catch_up_bytes(delivery, cursor, message);
+    struct refbuf *encoding;
     ssize_t sent;
 
-    if (UNLIKELY(bytes == NULL)) {
-        conn_close(session->conn, CLOSE_NO_MEMORY);
+    assert(!conn_pending(cursor->session->conn));
+    assert(catch_up_due_is(delivery, cursor->session, message));
+    if (cursor->answer != 0) {
+        catch_up_poll(delivery, cursor, message, head);
         return;
     }
-    assert(!conn_pending(session->conn));
-    assert(catch_up_due_is(delivery, session, message));
-    sent = conn_send_fd(cursor->fd, bytes->data, bytes->len);
-    if (UNLIKELY(sent != (ssize_t)bytes->len)) {
-        if (catch_up_cut(delivery, cursor, message, bytes, sent) && answer != 0)
-            session->ops->answered(session);
+    encoding = message_encoding(message, (enum dialect)cursor->dialect, &delivery->encoder);
+    if (UNLIKELY(encoding == NULL)) {
+        conn_close(cursor->session->conn, CLOSE_NO_MEMORY);
+        return;
+    }
+    sent = conn_send_fd(cursor->fd, encoding->data, encoding->len);
+    if (UNLIKELY(sent != (ssize_t)encoding->len)) {
+        (void)catch_up_cut(delivery, cursor, message, encoding, sent);
         return;
     }
     cursor->seq = head;
     catch_up_count(delivery, 1, sent);
-    if (answer == 0)
-        return;
-    cursor->answer = 0;
-    cursor->fd = -1;
-    cursor->lag = SESSION_AWAY; /* as a CURRENT one it is in no list */
-    if (!poll_response_keeps(answer))
-        session->ops->answered(session);
 }

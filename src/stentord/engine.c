@@ -10,7 +10,11 @@
 #include "stentor/base/obj.h"
 #include "ws_conn.h"
 
-enum { ENGINE_NOOP_MS = 100 };
+enum {
+    ENGINE_NOOP_MS = 100,
+    ENGINE_MAX_UNPOLLED = 65536, /* sessions of a thread that have not polled yet */
+    ENGINE_QUEUE_SHARE = 4,      /* all private queues of a thread: so much of journal.bytes */
+};
 
 static const struct config *engine_config(const struct engine *engine)
 {
@@ -85,6 +89,21 @@ struct engine *engine_new(struct io_thread *thread, const struct engine_app *app
 
 /* --- Heartbeats while it polls: pings of the server in protocol 4, of the client in protocol 3. */
 
+static uint64_t engine_sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the engine is closed unless it polls before: whoever only posts must not live for ever. */
+static uint64_t engine_unpolled_doom_ms(const struct engine *engine)
+{
+    if (engine->transport != ENGINE_POLLING || engine->polled_ms == 0 ||
+        session_is_attached(engine->session))
+        return UINT64_MAX;
+    return engine->polled_ms + (uint64_t)engine_config(engine)->ping_interval +
+           (uint64_t)engine_config(engine)->ping_timeout;
+}
+
 /* When the engine is closed unless something is heard of it before; UINT64_MAX: not at all. */
 static uint64_t engine_doom_ms(const struct engine *engine)
 {
@@ -97,7 +116,7 @@ static uint64_t engine_doom_ms(const struct engine *engine)
                (uint64_t)engine_config(engine)->ping_timeout;
     if (engine->limit_ms != 0 && engine->limit_ms < doom)
         doom = engine->limit_ms;
-    return doom;
+    return engine_sooner(doom, engine_unpolled_doom_ms(engine));
 }
 
 static void engine_arm(struct engine *engine)
@@ -119,8 +138,36 @@ static uint64_t engine_overdue_ms(const struct engine *engine)
            (uint64_t)engine_config(engine)->ping_timeout;
 }
 
+/* Remembers a session that has yet to poll. There are not many at a time but in an attack: then the
+ * oldest go. */
+static void engine_add_unpolled(struct engine *engine)
+{
+    struct io_thread *thread = engine->thread;
+
+    TAILQ_INSERT_TAIL(&thread->unpolled, engine, link);
+    engine->unpolled = true;
+    if (++thread->unpolled_count > ENGINE_MAX_UNPOLLED)
+        engine_close(TAILQ_FIRST(&thread->unpolled), CLOSE_CONNECT_TIMEOUT);
+}
+
+static void engine_remove_unpolled(struct engine *engine)
+{
+    if (!engine->unpolled)
+        return;
+    engine->unpolled = false;
+    TAILQ_REMOVE(&engine->thread->unpolled, engine, link);
+    engine->thread->unpolled_count--;
+}
+
+void engine_polled(struct engine *engine)
+{
+    engine_remove_unpolled(engine);
+    engine->polled_ms = clock_ms();
+}
+
 void engine_start_timer(struct engine *engine)
 {
+    engine_add_unpolled(engine);
     engine->next_ping_ms = engine->protocol == ENGINE_IO_PROTOCOL_OLD
                                ? engine_overdue_ms(engine)
                                : io_thread_first_ping(engine->thread, clock_ms());
@@ -129,6 +176,7 @@ void engine_start_timer(struct engine *engine)
 
 void engine_stop_timer(struct engine *engine)
 {
+    engine_remove_unpolled(engine);
     wheel_cancel(&engine->thread->engine_wheel, &engine->timer);
     engine->awaiting = false;
 }
@@ -213,6 +261,27 @@ struct engine *engine_find(struct io_thread *thread, const uint8_t id[SESSION_ID
 
 /* --- Packets */
 
+/* Do the queues of this thread hold as much as all of them together may? */
+static bool engine_over_budget(const struct engine *engine)
+{
+    return engine->thread->queued_bytes >
+           (size_t)engine_config(engine)->journal_bytes / ENGINE_QUEUE_SHARE + ENGINE_QUEUE_MAX;
+}
+
+static bool engine_enqueue(struct engine *engine, const struct engine_io_packet *packet)
+{
+    size_t before = engine->queue.len;
+    bool added = engine_queue_add(&engine->queue, packet);
+
+    engine->thread->queued_bytes += engine->queue.len - before;
+    return added;
+}
+
+void engine_drained(struct engine *engine, size_t bytes)
+{
+    engine->thread->queued_bytes -= bytes;
+}
+
 void engine_send(struct engine *engine, const struct engine_io_packet *packet)
 {
     if (engine->closed)
@@ -221,9 +290,9 @@ void engine_send(struct engine *engine, const struct engine_io_packet *packet)
         engine_websocket_send(engine, engine->ws, packet);
         return;
     }
-    if (engine->corked == 0 && engine_queue_is_full(&engine->queue))
+    if ((engine->corked == 0 && engine_queue_is_full(&engine->queue)) || engine_over_budget(engine))
         engine_close(engine, CLOSE_QUEUE_FULL);
-    else if (!engine_queue_add(&engine->queue, packet))
+    else if (!engine_enqueue(engine, packet))
         engine_close(engine, CLOSE_NO_MEMORY);
     else if (engine->corked == 0)
         engine_polling_flush(engine);
@@ -336,6 +405,7 @@ void engine_reap(struct engine_list *dead)
         TAILQ_REMOVE(dead, engine, link);
         engine->app->on_free(engine);
         session_free(&engine->session);
+        engine_drained(engine, engine->queue.len);
         strbuf_free(&engine->queue);
         OBJ_CLEAR(engine);
         free(engine);

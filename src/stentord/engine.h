@@ -57,6 +57,7 @@ struct engine {
     bool msgpack;      /* the application speaks MessagePack with it */
     bool awaiting;     /* polling: a ping is out */
     bool opening;      /* the open packet has yet to be sent */
+    bool unpolled;     /* in the thread's list of those */
     bool closed;
     struct io_thread *thread;
     struct session *session;
@@ -70,7 +71,9 @@ struct engine {
     uint64_t next_ping_ms;    /* Engine.IO 3: when the client's ping is overdue */
     uint64_t noop_ms;         /* about to move: its polls are let go by then; 0: it is not */
     uint64_t limit_ms;        /* a deadline of the application; 0: none */
-    TAILQ_ENTRY(engine) link; /* in the thread's list of dead engines */
+    uint64_t polled_ms;       /* the last GET; 0: none yet */
+    TAILQ_ENTRY(engine)
+    link; /* in the thread\'s list of those that have yet to poll, or of the dead */
 };
 
 #define ENGINE_MAGIC 0x656e6769u
@@ -93,6 +96,9 @@ void engine_reap(struct engine_list *dead);
 /* Closes all engines of the thread that are left, as it ends. */
 void engine_close_all(struct io_thread *thread);
 
+/* A GET has come. */
+void engine_polled(struct engine *engine);
+
 /* Sends a packet to this client alone. */
 void engine_send(struct engine *engine, const struct engine_io_packet *packet);
 
@@ -111,6 +117,9 @@ void engine_set_limit(struct engine *engine, uint64_t limit_ms);
 
 /* The transport has changed, or what is spoken over it: so does the session's dialect. */
 void engine_update_dialect(struct engine *engine);
+
+/* Its queue has been emptied. */
+void engine_drained(struct engine *engine, size_t bytes);
 
 /* Begins or ends the heartbeats of polling. */
 void engine_start_timer(struct engine *engine);

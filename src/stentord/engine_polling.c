@@ -176,6 +176,7 @@ ssize_t engine_polling_answer(struct session *session, const struct iovec *iov, 
     struct strbuf payload = STRBUF_INIT;
     ssize_t written;
 
+    engine_drained(engine, engine->queue.len);
     engine_queue_drain(&engine->queue, encoder_payload(engine_polling_dialect(engine)), &payload);
     written = engine_polling_write(engine, &payload, iov, count);
     strbuf_free(&payload);
@@ -223,15 +224,26 @@ static void engine_polling_on_goodbye(struct http_conn *http, void *context)
     struct engine *engine = context;
 
     session_cursor(engine->session)->answer =
-        poll_response_answer(((unsigned)session_cursor(engine->session)->answer - 2) / 2, false);
+        poll_response_answer(poll_response_cors(session_cursor(engine->session)->answer), false);
     (void)http;
     engine_close(engine, CLOSE_SHUTDOWN);
+}
+
+/* A request waits behind the poll: it is to be gone on with as soon as that is answered. */
+static void engine_polling_on_more(struct http_conn *http, void *context)
+{
+    struct cursor *cursor = session_cursor(((struct engine *)context)->session);
+
+    (void)http;
+    if (cursor->answer != 0)
+        cursor->answer = poll_response_to_be_told(cursor->answer);
 }
 
 static const struct http_waiter engine_polling_waiter = {
     .on_abort = engine_polling_on_abort,
     .on_goodbye = engine_polling_on_goodbye,
     .settle = engine_polling_on_settle,
+    .on_more = engine_polling_on_more,
     .watch = true,
 };
 
@@ -253,6 +265,7 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
         return;
     }
     stats_add(&engine->thread->stats.polls, 1);
+    engine_polled(engine);
     engine->poll = http;
     http_conn_suspend(http, &engine_polling_waiter, engine);
     /* Engine.IO 3's forms of payloads do not mix: then what is for the client alone goes first. */

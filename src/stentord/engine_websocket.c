@@ -36,6 +36,7 @@ static void engine_websocket_drain(struct engine *engine)
 
     while (!engine->closed && engine_queue_next(&engine->queue, &pos, &packet))
         engine_websocket_send(engine, engine->ws, &packet);
+    engine_drained(engine, engine->queue.len);
     strbuf_free(&engine->queue);
     if (!engine->closed)
         session_attach(engine->session, engine->ws->conn, 0);

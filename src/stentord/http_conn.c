@@ -338,6 +338,16 @@ static void http_depart(struct http_conn *http, const uint8_t *data, size_t len)
     stage_post(&destination->stage, &http->mail);
 }
 
+/* What came has to wait for the answer to the request before it. */
+static void http_postpone(struct http_conn *http, const uint8_t *data, size_t len)
+{
+    if (!http_stash(http, data, len))
+        return;
+    conn_stop_reading(http->conn, true);
+    if (http->waiter != NULL && http->waiter->on_more != NULL)
+        http->waiter->on_more(http, http->context);
+}
+
 /* Has the request been answered meanwhile? */
 static void http_settle(struct http_conn *http)
 {
@@ -354,8 +364,7 @@ static bool http_take(struct http_conn *http, uint8_t *data, size_t len)
 
     while (conn_is_open(conn) && (pos < len || http_can_step(http))) {
         if (http->waiter != NULL || conn_pending(conn)) {
-            if (http_stash(http, data + pos, len - pos))
-                conn_stop_reading(conn, true);
+            http_postpone(http, data + pos, len - pos);
             break;
         }
         pos += http_step(http, data + pos, len - pos);

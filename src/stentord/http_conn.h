@@ -30,6 +30,8 @@ struct http_waiter {
     /* More came from the client, or it left: if the request has been answered meanwhile, say so by
      * http_conn_answered. NULL: an answer is always told at once. */
     void (*settle)(struct http_conn *http, void *context);
+    /* More has come, and is kept until the answer: that has to be told at once. NULL as above. */
+    void (*on_more)(struct http_conn *http, void *context);
     bool watch; /* an end of the connection is to be noticed at once */
 };
 

@@ -37,6 +37,9 @@ struct io_thread {
     struct conn_list conns;
     struct conn_list dead; /* emptied at the end of the tick */
     struct engine_list dead_engines;
+    struct engine_list unpolled; /* sessions that have yet to poll; the oldest first */
+    unsigned unpolled_count;
+    size_t queued_bytes; /* in private queues */
     struct event reaper;
     struct wheel wheel;        /* deadlines of connections */
     struct wheel engine_wheel; /* and of Engine.IO sessions that poll */

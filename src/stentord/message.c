@@ -8,9 +8,15 @@
 #include "stentor/base/obj.h"
 #include "stentor/base/utf8.h"
 
-/* Taken only to build what nobody needed when the message was published: an encoding, a response.
- */
-static pthread_mutex_t message_late_encoding = PTHREAD_MUTEX_INITIALIZER;
+enum {
+    MESSAGE_MAX_RESPONSE = 4096, /* bytes of a payload; larger ones gain nothing by being shared */
+    MESSAGE_LATE_FACTOR = 2,     /* what is built late may take so many times journal.bytes */
+};
+
+/* Taken only to build what nobody needed when the message was published: an encoding, a response;
+ * and to count its bytes, since the journal's limit does not know them. */
+static pthread_mutex_t message_late_lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t message_late_bytes;
 
 bool message_name_valid(struct span name)
 {
@@ -88,7 +94,7 @@ void message_ref(struct message *message, unsigned count)
     atomic_fetch_add_explicit(&message->refs, count, memory_order_relaxed);
 }
 
-static void message_free_responses(struct message *message)
+static void message_free_late(struct message *message)
 {
     struct message_response *response =
         atomic_load_explicit(&message->responses, memory_order_relaxed);
@@ -99,11 +105,16 @@ static void message_free_responses(struct message *message)
         free(response);
         response = next;
     }
+    if (message->late == 0)
+        return;
+    pthread_mutex_lock(&message_late_lock);
+    message_late_bytes -= message->late;
+    pthread_mutex_unlock(&message_late_lock);
 }
 
 static void message_free(struct message *message)
 {
-    message_free_responses(message);
+    message_free_late(message);
     for (unsigned i = 0; i < DIALECT_COUNT; i++) {
         struct refbuf *encoding =
             atomic_load_explicit(&message->encodings[i], memory_order_relaxed);
@@ -127,18 +138,35 @@ void message_unref(struct message **slot)
         message_free(message);
 }
 
+/* May another `bytes` be built late? Under the lock. */
+static bool message_late_allowed(size_t bytes, const struct encoder *encoder)
+{
+    return message_late_bytes + bytes <=
+           (size_t)encoder->config->journal_bytes * MESSAGE_LATE_FACTOR + MESSAGE_MAX_RESPONSE;
+}
+
+/* Under the lock. */
+static void message_count_late(struct message *message, size_t bytes)
+{
+    message->late += bytes;
+    message_late_bytes += bytes;
+}
+
 static struct refbuf *message_build_late(struct message *message, enum dialect dialect,
                                          struct encoder *encoder)
 {
     struct refbuf *encoding;
 
-    pthread_mutex_lock(&message_late_encoding);
+    pthread_mutex_lock(&message_late_lock);
     encoding = atomic_load_explicit(&message->encodings[dialect], memory_order_acquire);
-    if (encoding == NULL) {
+    bool late = message->cost != 0; /* the broadcast stage has counted what it built */
+    if (encoding == NULL && (!late || message_late_allowed(message->allocated, encoder))) {
         encoding = encoder_build(encoder, message, dialect);
         atomic_store_explicit(&message->encodings[dialect], encoding, memory_order_release);
+        if (encoding != NULL && late)
+            message_count_late(message, sizeof(*encoding) + encoding->len);
     }
-    pthread_mutex_unlock(&message_late_encoding);
+    pthread_mutex_unlock(&message_late_lock);
     return encoding;
 }
 
@@ -181,6 +209,7 @@ static struct refbuf *message_add_response(struct message *message, enum dialect
         return NULL;
     }
     atomic_store_explicit(&message->responses, response, memory_order_release);
+    message_count_late(message, sizeof(*response) + response->bytes->len);
     return response->bytes;
 }
 
@@ -192,13 +221,13 @@ struct refbuf *message_response(struct message *message, enum dialect dialect, u
     if (LIKELY(bytes != NULL))
         return bytes;
     payload = message_encoding(message, dialect, encoder);
-    if (payload == NULL)
+    if (payload == NULL || payload->len > MESSAGE_MAX_RESPONSE)
         return NULL;
-    pthread_mutex_lock(&message_late_encoding);
+    pthread_mutex_lock(&message_late_lock);
     bytes = message_find_response(message, dialect, answer);
-    if (bytes == NULL)
+    if (bytes == NULL && message_late_allowed(payload->len, encoder))
         bytes = message_add_response(message, dialect, answer, encoder, payload);
-    pthread_mutex_unlock(&message_late_encoding);
+    pthread_mutex_unlock(&message_late_lock);
     return bytes;
 }
 

@@ -78,6 +78,7 @@ struct message {
     unsigned receipt_index;
     _Atomic(struct refbuf *) encodings[DIALECT_COUNT];
     _Atomic(struct message_response *) responses;
+    size_t late; /* bytes of encodings and responses that `cost` does not know (message.c) */
     struct message_mail mails[]; /* one per I/O thread */
 };
 
@@ -93,12 +94,14 @@ void message_ref(struct message *message, unsigned count);
 void message_unref(struct message **message);
 
 /* The finished bytes for a dialect, built by the first who asks. They live as long as the message;
- * NULL when memory is out. Any thread, with its own encoder. */
+ * NULL when memory is out, or what was built late takes too much of it. Any thread, with its own
+ * encoder. */
 struct refbuf *message_encoding(struct message *message, enum dialect dialect,
                                 struct encoder *encoder);
 
 /* The same for the response that has the message in that polling dialect as its body, answered in
- * the way of `answer` (poll_response.h). */
+ * the way of `answer` (poll_response.h). NULL also when it is not worth to be shared: it is large,
+ * or there are too many. */
 struct refbuf *message_response(struct message *message, enum dialect dialect, uint8_t answer,
                                 struct encoder *encoder);
 

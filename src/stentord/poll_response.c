@@ -10,8 +10,8 @@ void poll_response_append_head(struct strbuf *out, const struct config *config, 
 
     strbuf_printf(&headers, "Content-Type: %s\r\nCache-Control: no-store\r\n",
                   binary ? "application/octet-stream" : "text/plain; charset=UTF-8");
-    cors_append(&headers, config, (unsigned)(answer - 2) / 2);
+    cors_append(&headers, config, poll_response_cors(answer));
     out->failed |= headers.failed;
-    http_append_head(out, 200, strbuf_cstr(&headers), len, poll_response_keeps(answer));
+    http_append_head(out, 200, strbuf_cstr(&headers), len, (answer & 1) != 0);
     strbuf_free(&headers);
 }

@@ -15,15 +15,36 @@
 #include "config.h"
 #include "stentor/base/strbuf.h"
 
+enum { POLL_RESPONSE_TOLD = 0x80 };
+
 static inline uint8_t poll_response_answer(unsigned cors_kind, bool keep_alive)
 {
     return (uint8_t)(2 + cors_kind * 2 + (keep_alive ? 1 : 0));
 }
 
-/* Is the connection kept behind that answer? */
-static inline bool poll_response_keeps(uint8_t answer)
+/* The same, to be told at once when it has been given (poll_response_is_told). */
+static inline uint8_t poll_response_to_be_told(uint8_t answer)
 {
-    return answer & 1;
+    return answer | POLL_RESPONSE_TOLD;
+}
+
+/* Is something to be done with the connection as soon as the answer has been given? If not, that is
+ * found out with its next request. */
+static inline bool poll_response_is_told(uint8_t answer)
+{
+    return (answer & POLL_RESPONSE_TOLD) != 0 || (answer & 1) == 0;
+}
+
+/* The kind of its origin. */
+static inline unsigned poll_response_cors(uint8_t answer)
+{
+    return ((answer & ~(unsigned)POLL_RESPONSE_TOLD) - 2) / 2;
+}
+
+/* The part of it that the bytes of the answer depend on. */
+static inline uint8_t poll_response_form(uint8_t answer)
+{
+    return answer & (uint8_t)~POLL_RESPONSE_TOLD;
 }
 
 /* Appends everything before a payload of `len` bytes. `binary`: it is one of Engine.IO 3 that is

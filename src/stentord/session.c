@@ -251,6 +251,7 @@ enum session_join_result session_join(struct session *session, int namespace, st
     *membership = (struct membership){
         .room = room,
         .index = room->member_count - 1,
+        .joined = from,
         .from = from,
     };
     stats_add(&delivery->stats->memberships, 1);

@@ -45,9 +45,10 @@ struct session_ops {
 
 struct membership {
     struct room *room;
-    uint32_t index; /* in room->members */
-    uint64_t from;  /* messages up to here are older than the membership */
-    uint64_t told;  /* a gap up to here has been told */
+    uint32_t index;  /* in room->members */
+    uint64_t joined; /* messages up to here are older than the membership */
+    uint64_t from;   /* and those up to here have been given, or were not meant for it */
+    uint64_t told;   /* a gap up to here has been told */
 };
 
 struct session {

@@ -436,7 +436,7 @@ static struct recovery_record *socketio_make_record(const struct session *sessio
         memcpy(text, room->name, room->name_len);
         record->rooms[record->room_count++] = (struct recovery_room){
             .name = {text, room->name_len},
-            .from = membership->from,
+            .from = membership->joined,
         };
         text += room->name_len;
     }
