@@ -10,7 +10,8 @@
 
 enum {
     MESSAGE_MAX_RESPONSE = 4096, /* bytes of a payload; larger ones gain nothing by being shared */
-    MESSAGE_LATE_FACTOR = 2,     /* what is built late may take so many times journal.bytes */
+    MESSAGE_LATE_FACTOR = 2,     /* what is built late may take so many times journal.bytes, and
+                                    the newest message in every dialect */
 };
 
 /* Taken only to build what nobody needed when the message was published: an encoding, a response;
@@ -141,8 +142,10 @@ void message_unref(struct message **slot)
 /* May another `bytes` be built late? Under the lock. */
 static bool message_late_allowed(size_t bytes, const struct encoder *encoder)
 {
-    return message_late_bytes + bytes <=
-           (size_t)encoder->config->journal_bytes * MESSAGE_LATE_FACTOR + MESSAGE_MAX_RESPONSE;
+    const struct config *config = encoder->config;
+
+    return message_late_bytes + bytes <= (size_t)config->journal_bytes * MESSAGE_LATE_FACTOR +
+                                             (size_t)config->max_publish_size * DIALECT_COUNT;
 }
 
 /* Under the lock. */
