@@ -53,7 +53,7 @@ static void native_gap(struct session *session, const struct room *room, uint64_
 {
     struct strbuf text = STRBUF_INIT;
 
-    native_append_gap(&text, room->name_len > 0 ? room->name : NULL, from, to);
+    native_append_gap(&text, room_name(room), from, to);
     native_send(session->client, &text);
     strbuf_free(&text);
 }

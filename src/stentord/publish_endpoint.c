@@ -209,31 +209,43 @@ static size_t publish_count(struct span array)
     return count;
 }
 
+/* A request for the messages of an array; NULL when it has been answered. */
+static struct publish_request *publish_begin_array(struct http_conn *http, size_t count)
+{
+    if (count > 0 && count <= PUBLISH_MAX_BATCH)
+        return publish_new_request(http, count);
+    publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
+    return NULL;
+}
+
+/* Adds the next message; if there is none, because of `error`, the whole array is refused. */
+static bool publish_add_element(struct http_conn *http, struct publish_request **request,
+                                struct message *message, const char *error)
+{
+    char text[ENVELOPE_ERROR + 40];
+
+    if (message != NULL) {
+        publish_request_add(*request, message);
+        return true;
+    }
+    snprintf(text, sizeof(text), "element %zu: %s", (*request)->count, error);
+    publish_refuse(http, 400, NULL, "bad_envelope", text);
+    publish_request_free(request);
+    return false;
+}
+
 /* All messages of the array, or none of them. */
 static void publish_array(struct http_conn *http, const struct envelope_context *context,
                           struct span array)
 {
-    size_t count = publish_count(array), pos = 0;
-    struct publish_request *request;
+    struct publish_request *request = publish_begin_array(http, publish_count(array));
+    char error[ENVELOPE_ERROR];
     struct span element;
+    size_t pos = 0;
 
-    if (count == 0 || count > PUBLISH_MAX_BATCH) {
-        publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
-        return;
-    }
-    request = publish_new_request(http, count);
-    while (request != NULL && json_array_next(array, &pos, &element)) {
-        char error[ENVELOPE_ERROR], text[ENVELOPE_ERROR + 40];
-        struct message *message = envelope_parse(context, element, error);
-
-        if (message == NULL) {
-            snprintf(text, sizeof(text), "element %zu: %s", request->count, error);
-            publish_refuse(http, 400, NULL, "bad_envelope", text);
-            publish_request_free(&request);
+    while (request != NULL && json_array_next(array, &pos, &element))
+        if (!publish_add_element(http, &request, envelope_parse(context, element, error), error))
             return;
-        }
-        publish_request_add(request, message);
-    }
     if (request != NULL)
         publish_submit(http, request, true);
 }
@@ -295,29 +307,17 @@ static struct message *publish_unpack(const struct http_conn *http, struct span 
 /* All messages of the array, or none of them. */
 static void publish_packed_array(struct http_conn *http, struct packarray *array)
 {
-    char error[ENVELOPE_ERROR] = "", text[ENVELOPE_ERROR + 40];
-    struct publish_request *request = NULL;
+    struct publish_request *request = publish_begin_array(http, array->left);
+    char error[ENVELOPE_ERROR] = "";
     struct span element;
     bool malformed;
 
-    if (array->left == 0 || array->left > PUBLISH_MAX_BATCH) {
-        publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
-        return;
-    }
-    request = publish_new_request(http, array->left);
+    while (request != NULL && packarray_next(array, &element))
+        if (!publish_add_element(http, &request, publish_unpack(http, element, &malformed, error),
+                                 error))
+            return;
     if (request == NULL)
         return;
-    while (packarray_next(array, &element)) {
-        struct message *message = publish_unpack(http, element, &malformed, error);
-
-        if (message == NULL) {
-            snprintf(text, sizeof(text), "element %zu: %s", request->count, error);
-            publish_refuse(http, 400, NULL, "bad_envelope", text);
-            publish_request_free(&request);
-            return;
-        }
-        publish_request_add(request, message);
-    }
     if (packarray_complete(array)) {
         publish_submit(http, request, true);
         return;

@@ -110,6 +110,12 @@ void room_table_evict(struct room_table *table);
 /* The ordinal of the first message in the chain after `seq`; chain_end when there is none. */
 uint64_t room_chain_after(const struct room *room, uint64_t seq);
 
+/* NULL for everyone in the namespace. */
+static inline const char *room_name(const struct room *room)
+{
+    return room->name_len > 0 ? room->name : NULL;
+}
+
 static inline uint64_t room_chain_seq(const struct room *room, uint64_t ordinal)
 {
     return room->chain[ordinal & (room->chain_capacity - 1)];

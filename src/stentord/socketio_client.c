@@ -6,6 +6,7 @@
 #include "io_thread.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
+#include "stentor/wire/native.h"
 #include "ws_conn.h"
 
 static const struct config *socketio_config(const struct socketio_client *client)
@@ -90,13 +91,9 @@ static void socketio_on_gap(struct engine *engine, const struct room *room, uint
     };
     struct strbuf data = STRBUF_INIT;
 
-    strbuf_append_str(&data, "[\"gap\",{\"room\":");
-    if (room->name_len > 0)
-        json_append_string(&data, room->name, room->name_len);
-    else
-        strbuf_append_str(&data, "null");
-    strbuf_printf(&data, ",\"from\":%llu,\"to\":%llu}]", (unsigned long long)from,
-                  (unsigned long long)to);
+    strbuf_append_str(&data, "[\"gap\",{");
+    native_append_gap_members(&data, room_name(room), from, to);
+    strbuf_append_str(&data, "}]");
     socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
     strbuf_free(&data);
 }

@@ -7,6 +7,7 @@
 #include "io_thread.h"
 #include "room_query.h"
 #include "stentor/base/clock.h"
+#include "stentor/wire/native.h"
 #include "stentor/wire/sse.h"
 
 /* --- The stream. The connection's state is the session. */
@@ -15,13 +16,9 @@ static void sse_gap(struct session *session, const struct room *room, uint64_t f
 {
     struct strbuf data = STRBUF_INIT, event = STRBUF_INIT;
 
-    strbuf_append_str(&data, "{\"room\":");
-    if (room->name_len > 0)
-        json_append_string(&data, room->name, room->name_len);
-    else
-        strbuf_append_str(&data, "null");
-    strbuf_printf(&data, ",\"from\":%llu,\"to\":%llu}", (unsigned long long)from,
-                  (unsigned long long)to);
+    strbuf_append_char(&data, '{');
+    native_append_gap_members(&data, room_name(room), from, to);
+    strbuf_append_char(&data, '}');
     sse_append_event(&event, 0, (struct span){"gap", 3}, (struct span){data.data, data.len});
     if (data.failed || event.failed)
         conn_close(session->conn, CLOSE_NO_MEMORY);

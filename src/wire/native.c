@@ -124,12 +124,19 @@ void native_append_message(struct strbuf *out, uint64_t seq, struct span room, c
     strbuf_append_str(out, "]}");
 }
 
+void native_append_gap_members(struct strbuf *out, const char *room, uint64_t from, uint64_t to)
+{
+    strbuf_append_str(out, "\"room\":");
+    native_append_room(out, room);
+    strbuf_printf(out, ",\"from\":%llu,\"to\":%llu", (unsigned long long)from,
+                  (unsigned long long)to);
+}
+
 void native_append_gap(struct strbuf *out, const char *room, uint64_t from, uint64_t to)
 {
-    strbuf_append_str(out, "{\"type\":\"gap\",\"room\":");
-    native_append_room(out, room);
-    strbuf_printf(out, ",\"from\":%llu,\"to\":%llu}", (unsigned long long)from,
-                  (unsigned long long)to);
+    strbuf_append_str(out, "{\"type\":\"gap\",");
+    native_append_gap_members(out, room, from, to);
+    strbuf_append_char(out, '}');
 }
 
 static void native_append_id(struct strbuf *out, struct span id)

@@ -53,6 +53,10 @@ void native_append_hello(struct strbuf *out, const char *session, const char *na
 void native_append_message(struct strbuf *out, uint64_t seq, struct span room, const char *event,
                            size_t event_len, struct span args, size_t arg_count);
 
+/* The members of a gap, "room":...,"from":...,"to":..., as other protocols' gap events have them,
+ * too. */
+void native_append_gap_members(struct strbuf *out, const char *room, uint64_t from, uint64_t to);
+
 /* {"type":"gap",...}: messages of the room (NULL: of everyone) from `from` to `to`, both included,
  * will not come. */
 void native_append_gap(struct strbuf *out, const char *room, uint64_t from, uint64_t to);
