@@ -313,6 +313,8 @@ static void engine_websocket_let_go(struct ws_conn *ws, enum close_reason reason
     ws->client = NULL;
     ws_conn_close(ws, engine_websocket_code(reason),
                   reason != CLOSE_PEER ? close_reason_text(reason) : "", reason);
+    if (reason == CLOSE_REPLACED) /* its peer is most likely not there any more */
+        conn_close(ws->conn, reason);
 }
 
 void engine_websocket_close(struct engine *engine, enum close_reason reason)
