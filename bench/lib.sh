@@ -154,6 +154,17 @@ bench_wait_clients() {
     bench_die "only $now of $number clients are connected"
 }
 
+# bench_note_failure NAME: the swarm that wrote NAME.json and NAME.log was not content. If something
+# was lost, the rest still says what it cost, and the report says what was lost.
+bench_note_failure() {
+    [[ -s $bench_tmp/$1.json ]] || {
+        cat "$bench_tmp/$1.log" >&2
+        bench_die "the swarm failed"
+    }
+    bench_note "not all went well:"
+    grep -E '^(Connects|Disconnects|Result)' "$bench_tmp/$1.log" >&2 || true
+}
+
 # bench_environment [CONFIG]: what a result needs to be understood later, as JSON.
 bench_environment() {
     local version

@@ -1,17 +1,23 @@
 # bench: measurements that anyone can rerun; see bench/README.md. Nothing here is installed.
 
-noinst_PROGRAMS += bench/sendloop
+noinst_PROGRAMS += bench/sendloop bench/longpoll
 bench_sendloop_SOURCES = bench/sendloop.c
 bench_sendloop_LDADD = $(COMMON_LIBS)
+bench_longpoll_SOURCES = bench/longpoll.c
+bench_longpoll_LDADD = libswarm.a $(COMMON_LIBS)
 
 EXTRA_DIST += \
 	bench/README.md \
 	bench/fanout.sh \
 	bench/idle.sh \
 	bench/lib.sh \
+	bench/mixed.sh \
+	bench/peers.sh \
 	bench/pings.sh \
 	bench/slow.sh \
+	bench/transports.sh \
 	bench/clients.py \
 	bench/pings.py \
 	bench/slow.py \
-	bench/report.py
+	bench/report.py \
+	bench/socketio.mjs
