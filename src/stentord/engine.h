@@ -72,8 +72,7 @@ struct engine {
     uint64_t noop_ms;         /* about to move: its polls are let go by then; 0: it is not */
     uint64_t limit_ms;        /* a deadline of the application; 0: none */
     uint64_t polled_ms;       /* the last GET; 0: none yet */
-    TAILQ_ENTRY(engine)
-    link; /* in the thread\'s list of those that have yet to poll, or of the dead */
+    TAILQ_ENTRY(engine) link; /* in the list of those that have yet to poll, or of the dead */
 };
 
 #define ENGINE_MAGIC 0x656e6769u

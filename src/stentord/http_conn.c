@@ -265,7 +265,6 @@ static void http_on_head(struct http_conn *http)
 
 static void http_on_message(struct http_conn *http)
 {
-    http->served = true;
     http->body_done = true;
     stats_add(&http->conn->thread->stats.http_requests, 1);
     if (!http->answered)
@@ -355,8 +354,7 @@ static void http_settle(struct http_conn *http)
         http->waiter->settle(http, http->context);
 }
 
-/* Takes in what came. False when the connection is not this module's, or this thread's, any more.
- */
+/* Takes in what came. False when the connection has left this module, or this thread. */
 static bool http_take(struct http_conn *http, uint8_t *data, size_t len)
 {
     struct conn *conn = http->conn;

@@ -46,7 +46,6 @@ struct http_conn {
     struct io_thread *destination;    /* the connection moves there; NULL: it stays */
     struct mail mail;                 /* that takes it there */
     bool entering;                    /* the request waits for its endpoint's on_head */
-    bool served;                      /* a request before the current one */
     bool answered;                    /* the current request */
     bool body_done;                   /* it has been read to its end */
     bool keep_alive;
