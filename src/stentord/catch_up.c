@@ -237,7 +237,7 @@ static bool catch_up_write(struct delivery *delivery, struct session *session, i
 static void catch_up_answer(struct delivery *delivery, struct session *session, int count, bool all)
 {
     uint64_t last = all ? journal_head(&delivery->journal) : delivery->batch[count - 1]->seq;
-    ssize_t written = session->ops->answer(session, delivery->iov, count);
+    ssize_t written = session->ops->answer(session, delivery->encodings, count);
     struct cursor *cursor = session_cursor(session);
 
     if (written < 0)
@@ -306,7 +306,7 @@ static bool catch_up_cut(struct delivery *delivery, struct cursor *cursor,
     cursor->seq = message->seq;
     catch_up_count(delivery, 1, written);
     conn_hold(conn, bytes, (size_t)written);
-    return true;
+    return conn_is_open(conn);
 }
 
 /* Answers a poll with a message for which there is no response to be shared. */
@@ -320,7 +320,7 @@ static void catch_up_answer_single(struct delivery *delivery, struct session *se
     if (payload == NULL)
         conn_close(session->conn, CLOSE_NO_MEMORY);
     else
-        written = session->ops->answer(session, &(struct iovec){payload->data, payload->len}, 1);
+        written = session->ops->answer(session, &payload, 1);
     if (written < 0)
         return;
     session_cursor(session)->seq = head;

@@ -84,7 +84,7 @@ struct engine *engine_new(struct io_thread *thread, const struct engine_app *app
         free(engine);
         return NULL;
     }
-    return engine;
+    return engine->closed ? NULL : engine; /* without memory it may have been closed again */
 }
 
 /* --- Heartbeats while it polls: pings of the server in protocol 4, of the client in protocol 3. */

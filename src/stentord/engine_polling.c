@@ -108,102 +108,153 @@ void engine_polling_answered(struct session *session)
     engine_polling_release(session->client);
 }
 
-/* Keeps what the socket did not take of the pieces. */
-static void engine_polling_hold(struct conn *conn, const struct iovec *iov, int count,
-                                size_t written)
-{
-    struct strbuf rest = STRBUF_INIT;
-    struct refbuf *buf;
+/* A response in pieces: its head, what is for the client alone, and shared encodings. */
+struct engine_response {
+    struct strbuf head;
+    struct strbuf payload;
+    struct refbuf *const *encodings;
+    int count;
+    struct iovec iov[DELIVERY_BATCH + 2];
+    int used;
+};
 
-    for (int i = 0; i < count; i++) {
-        size_t skip = written < iov[i].iov_len ? written : iov[i].iov_len;
-        strbuf_append(&rest, (const char *)iov[i].iov_base + skip, iov[i].iov_len - skip);
-        written -= skip;
-    }
-    buf = rest.failed ? NULL : refbuf_copy(rest.data, rest.len);
-    strbuf_free(&rest);
-    if (buf == NULL) {
+/* Points to the pieces of the body, without the byte that the first packet has too much; returns
+ * its length. */
+static size_t engine_polling_collect(struct engine_response *response, size_t skip)
+{
+    struct iovec *iov = response->iov;
+    size_t len = 0;
+
+    response->used = 1;
+    if (response->payload.len > 0)
+        iov[response->used++] = (struct iovec){response->payload.data, response->payload.len};
+    for (int i = 0; i < response->count; i++)
+        iov[response->used++] =
+            (struct iovec){response->encodings[i]->data, response->encodings[i]->len};
+    iov[1] = (struct iovec){(char *)iov[1].iov_base + skip, iov[1].iov_len - skip};
+    for (int i = 1; i < response->used; i++)
+        len += iov[i].iov_len;
+    return len;
+}
+
+/* Keeps a piece that is for this response alone, from `offset` on. */
+static void engine_polling_hold_copy(struct conn *conn, const struct iovec *piece, size_t offset)
+{
+    struct refbuf *copy =
+        refbuf_copy((const char *)piece->iov_base + offset, piece->iov_len - offset);
+
+    if (copy == NULL) {
         conn_close(conn, CLOSE_NO_MEMORY);
         return;
     }
-    conn_hold(conn, buf, 0);
-    refbuf_unref(&buf);
+    conn_hold(conn, copy, 0);
+    refbuf_unref(&copy);
 }
 
-/* Writes a response: `payload` first, then the pieces, which are packets too. -1 when the
- * connection is dead, and with it the engine. */
-static ssize_t engine_polling_write(struct engine *engine, const struct strbuf *payload,
-                                    const struct iovec *pieces, int count)
+/* Keeps what the socket did not take: copies of what is for this client, references to the rest. */
+static void engine_polling_hold(struct conn *conn, const struct engine_response *response,
+                                size_t written)
+{
+    int first_shared = response->used - response->count;
+
+    for (int i = 0; i < response->used && conn_is_open(conn); i++) {
+        const struct iovec *piece = &response->iov[i];
+        size_t taken = written < piece->iov_len ? written : piece->iov_len;
+
+        written -= taken;
+        if (taken == piece->iov_len)
+            continue;
+        if (i < first_shared) {
+            engine_polling_hold_copy(conn, piece, taken);
+        } else {
+            struct refbuf *encoding = response->encodings[i - first_shared];
+            conn_hold(conn, encoding, encoding->len - (piece->iov_len - taken));
+        }
+    }
+}
+
+/* Writes the response, whose head is yet to be made. -1 when the connection is dead, and with it
+ * the engine. */
+static ssize_t engine_polling_write(struct engine *engine, struct engine_response *response)
 {
     enum dialect dialect = engine_polling_dialect(engine);
-    size_t skip = engine_io_payload_skip(encoder_payload(dialect)), len = 0, total;
     struct conn *conn = engine->session->conn;
-    struct strbuf head = STRBUF_INIT;
-    struct iovec iov[DELIVERY_BATCH + 2];
-    int used = 1;
-    ssize_t written;
+    ssize_t written = -1;
+    size_t len;
 
-    if (payload->len > 0)
-        iov[used++] = (struct iovec){payload->data, payload->len};
-    for (int i = 0; i < count; i++)
-        iov[used++] = pieces[i];
-    for (int i = 1; i < used; i++)
-        len += iov[i].iov_len;
-    poll_response_append_head(
-        &head, engine->thread->config, session_cursor(engine->session)->answer,
-        encoder_payload_is_binary(dialect, iov[1].iov_base, iov[1].iov_len), len - skip);
-    iov[0] = (struct iovec){head.data, head.len};
-    iov[1] = (struct iovec){(char *)iov[1].iov_base + skip, iov[1].iov_len - skip};
-    total = head.len + len - skip;
-    if (head.failed || payload->failed) {
+    if (response->payload.failed) {
         conn_close(conn, CLOSE_NO_MEMORY);
-        written = -1;
-    } else {
-        written = conn_writev(conn, iov, used);
+        return -1;
     }
-    if (written >= 0 && (size_t)written < total)
-        engine_polling_hold(conn, iov, used, (size_t)written);
-    strbuf_free(&head);
+    len = engine_polling_collect(response, engine_io_payload_skip(encoder_payload(dialect)));
+    poll_response_append_head(
+        &response->head, engine->thread->config, session_cursor(engine->session)->answer,
+        encoder_payload_is_binary(dialect, response->iov[1].iov_base, response->iov[1].iov_len),
+        len);
+    response->iov[0] = (struct iovec){response->head.data, response->head.len};
+    if (response->head.failed)
+        conn_close(conn, CLOSE_NO_MEMORY);
+    else
+        written = conn_writev(conn, response->iov, response->used);
+    if (written >= 0 && (size_t)written < response->head.len + len)
+        engine_polling_hold(conn, response, (size_t)written);
     if (written < 0 || engine->poll == NULL)
         return -1;
     engine_polling_release(engine);
     return written;
 }
 
-ssize_t engine_polling_answer(struct session *session, const struct iovec *iov, int count)
+/* Answers with the queue, and the encodings behind it. */
+static ssize_t engine_polling_send(struct engine *engine, struct refbuf *const *encodings,
+                                   int count)
 {
-    struct engine *engine = session->client;
-    struct strbuf payload = STRBUF_INIT;
+    struct engine_response response = {.encodings = encodings, .count = count};
     ssize_t written;
 
     engine_drained(engine, engine->queue.len);
-    engine_queue_drain(&engine->queue, encoder_payload(engine_polling_dialect(engine)), &payload);
-    written = engine_polling_write(engine, &payload, iov, count);
-    strbuf_free(&payload);
+    engine_queue_drain(&engine->queue, encoder_payload(engine_polling_dialect(engine)),
+                       &response.payload);
+    written = engine_polling_write(engine, &response);
+    strbuf_free(&response.head);
+    strbuf_free(&response.payload);
     return written;
+}
+
+/* Engine.IO 3's forms of payloads do not mix: there, what is for the client alone goes first, and
+ * the messages with the next poll. */
+ssize_t engine_polling_answer(struct session *session, struct refbuf *const *encodings, int count)
+{
+    struct engine *engine = session->client;
+
+    if (engine->queue.len > 0 && engine_polling_dialect(engine) == DIALECT_POLLING3_BINARY) {
+        engine_polling_send(engine, NULL, 0);
+        return -1;
+    }
+    return engine_polling_send(engine, encodings, count);
 }
 
 void engine_polling_flush(struct engine *engine)
 {
     engine_polling_settle(engine);
     if (engine->poll != NULL && engine->queue.len > 0)
-        engine_polling_answer(engine->session, NULL, 0);
+        engine_polling_send(engine, NULL, 0);
 }
 
 void engine_polling_finish(struct engine *engine, enum engine_io_type type)
 {
     enum engine_io_payload form = encoder_payload(engine_polling_dialect(engine));
-    struct strbuf payload = STRBUF_INIT;
+    struct engine_response response = {.count = 0};
 
     engine_polling_settle(engine);
     if (engine->poll == NULL)
         return;
     if (form == ENGINE_IO_PAYLOAD_3_BINARY)
         form = ENGINE_IO_PAYLOAD_3;
-    engine_io_append_packet(&payload, form,
+    engine_io_append_packet(&response.payload, form,
                             &(struct engine_io_packet){.type = type, .data = {"", 0}});
-    (void)!engine_polling_write(engine, &payload, NULL, 0);
-    strbuf_free(&payload);
+    engine_polling_write(engine, &response);
+    strbuf_free(&response.head);
+    strbuf_free(&response.payload);
 }
 
 /* --- GET */
@@ -268,14 +319,6 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     engine_polled(engine);
     engine->poll = http;
     http_conn_suspend(http, &engine_polling_waiter, engine);
-    /* Engine.IO 3's forms of payloads do not mix: then what is for the client alone goes first. */
-    if (engine->queue.len > 0 && engine_polling_dialect(engine) == DIALECT_POLLING3_BINARY) {
-        engine->session->conn = http->conn;
-        session_cursor(engine->session)->fd = http->conn->fd;
-        session_cursor(engine->session)->answer = answer;
-        engine_polling_flush(engine);
-        return;
-    }
     session_attach(engine->session, http->conn, answer);
     if (engine->poll != http)
         return; /* answered already, or closed */

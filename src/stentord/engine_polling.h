@@ -30,7 +30,7 @@ void engine_polling_flush(struct engine *engine);
 void engine_polling_finish(struct engine *engine, enum engine_io_type type);
 
 /* For the session's operations. */
-ssize_t engine_polling_answer(struct session *session, const struct iovec *iov, int count);
+ssize_t engine_polling_answer(struct session *session, struct refbuf *const *encodings, int count);
 void engine_polling_answered(struct session *session);
 
 #endif

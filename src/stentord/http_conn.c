@@ -257,6 +257,11 @@ static void http_on_head(struct http_conn *http)
     http->keep_alive = http_keep_alive(http->msg) && !http->conn->thread->stopping;
     if (!router_find(http))
         return;
+    if (http->conn->thread->stopping) {
+        http_conn_error(http, 503, "Retry-After: 1\r\n", "stopping",
+                        "the server is stopping; try again when it has been started");
+        return;
+    }
     home = http->endpoint->home != NULL ? http->endpoint->home(http) : NULL;
     http->entering = true;
     if (home != NULL && home != http->conn->thread)
@@ -448,7 +453,7 @@ void http_conn_answered(struct http_conn *http)
         return;
     if (!http->keep_alive)
         conn_finish(http->conn, CLOSE_FINISHED);
-    else if (http->conn->reading_stopped)
+    else if (http->conn->reading_stopped && !conn_pending(http->conn))
         conn_set_deadline(http->conn, clock_ms()); /* goes on in http_on_deadline */
     else
         http_arm(http);

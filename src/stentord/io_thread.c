@@ -5,6 +5,7 @@
 
 #include "http_conn.h"
 #include "server.h"
+#include "socketio_client.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
@@ -71,7 +72,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     thread->scratch = malloc(IO_THREAD_SCRATCH);
     thread->inflater = inflater_new();
     if (thread->scratch == NULL || thread->inflater == NULL ||
-        !recovery_table_init(&thread->recovery) ||
+        !recovery_table_init(&thread->recovery, socketio_connect_yield) ||
         !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
                        thread->index, server->dialect_users, thread->stage.base, head))
         return -1;
@@ -161,13 +162,17 @@ void io_thread_open_message(struct mail *mail, void *self)
 void io_thread_open_goodbye(struct mail *mail, void *self)
 {
     struct io_thread *thread = self;
-    struct conn *conn, *next;
+    uint64_t left = stats_get(&thread->stats.connections);
+    struct conn *conn;
 
     (void)mail;
     OWNER_ASSERT(&thread->stage.owner);
     thread->stopping = true;
-    for (conn = TAILQ_FIRST(&thread->conns); conn != NULL; conn = next) {
-        next = TAILQ_NEXT(conn, link);
+    /* One goodbye may close other connections: the next to be told is always the first in the list.
+     */
+    for (; left > 0 && (conn = TAILQ_FIRST(&thread->conns)) != NULL; left--) {
+        TAILQ_REMOVE(&thread->conns, conn, link);
+        TAILQ_INSERT_TAIL(&thread->conns, conn, link);
         if (conn_is_open(conn))
             conn->protocol->on_goodbye(conn);
     }

@@ -5,7 +5,6 @@
 
 #include "io_thread.h"
 #include "server.h"
-#include "socketio_client.h"
 #include "stentor/base/clock.h"
 
 /* Where the client with a pid is. */
@@ -25,12 +24,14 @@ enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD };
 struct recovery_notice {
     struct mail mail;
     enum recovery_notice_kind kind;
-    uint8_t id[SESSION_ID_BYTES]; /* the pid; of a yield, the session */
+    uint8_t pid[SESSION_ID_BYTES];
+    uint8_t session[SESSION_ID_BYTES]; /* of a yield */
     struct recovery_record *record;
 };
 
-bool recovery_table_init(struct recovery_table *table)
+bool recovery_table_init(struct recovery_table *table, recovery_yield *yield)
 {
+    table->yield = yield;
     TAILQ_INIT(&table->kept);
     TAILQ_INIT(&table->deferred);
     table->kept_count = 0;
@@ -62,7 +63,7 @@ static struct recovery_record *recovery_take(struct io_thread *home, struct reco
 static void recovery_answer(struct recovery_claim *claim, struct recovery_record *record)
 {
     claim->record = record;
-    claim->mail.open = socketio_connect_resume;
+    claim->mail.open = claim->resume;
     stage_post(&claim->thread->stage, &claim->mail);
 }
 
@@ -173,35 +174,45 @@ static void recovery_on_forget(struct io_thread *home, const uint8_t pid[SESSION
 static void recovery_open_notice(struct mail *mail, void *self)
 {
     struct recovery_notice *notice = CONTAINER_OF(mail, struct recovery_notice, mail);
+    struct io_thread *thread = self;
 
     switch (notice->kind) {
     case RECOVERY_KEEP:
-        recovery_on_keep(self, notice->id, notice->record);
+        recovery_on_keep(thread, notice->pid, notice->record);
         break;
     case RECOVERY_FORGET:
-        recovery_on_forget(self, notice->id);
+        recovery_on_forget(thread, notice->pid);
         break;
     case RECOVERY_YIELD:
-        socketio_connect_yield(self, notice->id);
+        thread->recovery.yield(thread, notice->session, notice->pid);
         break;
     }
     free(notice);
 }
 
-/* False when memory is out. */
-static bool recovery_notify(struct io_thread *thread, enum recovery_notice_kind kind,
-                            const uint8_t id[SESSION_ID_BYTES], struct recovery_record *record)
+/* A mail about the client with that pid; NULL when memory is out. */
+static struct recovery_notice *recovery_new_notice(enum recovery_notice_kind kind,
+                                                   const uint8_t pid[SESSION_ID_BYTES])
 {
-    struct recovery_notice *notice = malloc(sizeof(*notice));
+    struct recovery_notice *notice = calloc(1, sizeof(*notice));
 
     if (notice == NULL)
-        return false;
+        return NULL;
     notice->mail.open = recovery_open_notice;
     notice->kind = kind;
-    memcpy(notice->id, id, SESSION_ID_BYTES);
-    notice->record = record;
-    stage_post(&thread->stage, &notice->mail);
-    return true;
+    memcpy(notice->pid, pid, SESSION_ID_BYTES);
+    return notice;
+}
+
+/* Asks the client's thread to give it up. */
+static void recovery_ask(const struct recovery_entry *entry)
+{
+    struct recovery_notice *notice = recovery_new_notice(RECOVERY_YIELD, entry->node.id);
+
+    if (notice == NULL)
+        return; /* the claim waits until the old connection is found to be dead */
+    memcpy(notice->session, entry->session, SESSION_ID_BYTES);
+    stage_post(&entry->thread->stage, &notice->mail);
 }
 
 static void recovery_open_claim(struct mail *mail, void *self)
@@ -217,11 +228,12 @@ static void recovery_open_claim(struct mail *mail, void *self)
         recovery_answer(claim, NULL);
     } else if (entry->record != NULL) {
         recovery_grant(entry, claim, recovery_take(home, entry));
-    } else if (entry->claim != NULL ||
-               !recovery_notify(entry->thread, RECOVERY_YIELD, entry->session, NULL)) {
-        recovery_answer(claim, NULL); /* another one came first */
+    } else if (entry->claim != NULL) {
+        recovery_answer(entry->claim, NULL); /* the newest transport is the one that lives */
+        entry->claim = claim;
     } else {
         entry->claim = claim;
+        recovery_ask(entry);
     }
 }
 
@@ -236,15 +248,20 @@ static struct io_thread *recovery_home(const struct io_thread *thread,
 void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
                    struct recovery_record *record)
 {
-    enum recovery_notice_kind kind = record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET;
+    struct recovery_notice *notice =
+        recovery_new_notice(record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET, pid);
 
-    if (!recovery_notify(recovery_home(thread, pid), kind, pid, record))
+    if (notice == NULL) {
         free(record);
+        return;
+    }
+    notice->record = record;
+    stage_post(&recovery_home(thread, pid)->stage, &notice->mail);
 }
 
 void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES])
 {
-    (void)!recovery_notify(recovery_home(thread, pid), RECOVERY_FORGET, pid, NULL);
+    recovery_keep(thread, pid, NULL);
 }
 
 void recovery_submit(struct recovery_claim *claim)
@@ -275,7 +292,7 @@ void recovery_retry(struct io_thread *thread)
         if (claim->wait_for > head)
             continue;
         TAILQ_REMOVE(&thread->recovery.deferred, claim, link);
-        socketio_connect_resume(&claim->mail, thread);
+        claim->resume(&claim->mail, thread);
     }
 }
 

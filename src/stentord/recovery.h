@@ -46,6 +46,7 @@ struct recovery_record {
 /* A claim; it travels to the home and comes back as the answer. */
 struct recovery_claim {
     struct mail mail;
+    void (*resume)(struct mail *mail, void *thread); /* opens the answer */
     uint8_t pid[SESSION_ID_BYTES];
     struct io_thread *thread;          /* of the returning client */
     uint8_t session[SESSION_ID_BYTES]; /* its Engine.IO session */
@@ -61,7 +62,12 @@ struct recovery_claim {
 TAILQ_HEAD(recovery_list, recovery_entry);
 TAILQ_HEAD(recovery_claim_list, recovery_claim);
 
+/* Closes the session, of this thread, if it is still the one of the client with that pid. */
+typedef void recovery_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                            const uint8_t pid[SESSION_ID_BYTES]);
+
 struct recovery_table {
+    recovery_yield *yield;
     struct idtable entries;    /* by pid */
     struct recovery_list kept; /* of these, those of lost clients; the oldest first */
     unsigned kept_count;
@@ -69,7 +75,7 @@ struct recovery_table {
 };
 
 /* False when memory is out. */
-bool recovery_table_init(struct recovery_table *table) MUST_CHECK;
+bool recovery_table_init(struct recovery_table *table, recovery_yield *yield) MUST_CHECK;
 void recovery_table_destroy(struct recovery_table *table);
 
 /* A client connects: gives it a pid, at home here. False when memory is out. */
@@ -82,7 +88,7 @@ void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]
 
 void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]);
 
-/* Takes over the claim; `mail.open` is called with it on the client's thread, which frees it. */
+/* Takes over the claim; `resume` is called with it on the client's thread, and frees it. */
 void recovery_submit(struct recovery_claim *claim);
 void recovery_claim_free(struct recovery_claim *claim);
 

@@ -101,7 +101,11 @@ void session_rewind(struct session *session, uint64_t seq)
 {
     struct cursor *cursor = session_cursor(session);
 
-    if (seq >= cursor->seq)
+    /* Joining catches a CURRENT session up, which would pass by what is due in rooms that it has
+     * yet to join. */
+    if (cursor->lag == SESSION_CURRENT)
+        delivery_catch_up(session->delivery, session);
+    if (cursor->lag == SESSION_GONE || seq >= cursor->seq)
         return;
     if (cursor->lag == SESSION_CURRENT)
         delivery_set_lag(session->delivery, session, SESSION_OWED);

@@ -15,13 +15,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include "cursor.h"
 #include "dialect.h"
 #include "room.h"
 #include "session_id.h"
 #include "stentor/base/json.h"
+#include "stentor/base/refbuf.h"
 
 struct conn;
 struct delivery;
@@ -33,10 +33,10 @@ struct session_ops {
     void (*gap)(struct session *session, const struct room *room, uint64_t from, uint64_t to);
     /* Closes the session: it fell too far behind. */
     void (*too_slow)(struct session *session);
-    /* These two for sessions that are answered (cursor.answer) alone. Sends what `iov` points to,
-     * in the session's dialect, as one response; what the socket does not take is kept. Bytes that
-     * were written, or -1 when the session is gone. */
-    ssize_t (*answer)(struct session *session, const struct iovec *iov, int count);
+    /* These two for polls. Sends the encodings as one response; what the socket does not take is
+     * kept. Bytes that were written, or -1 when they were not: the session is gone, or was AWAY
+     * first. */
+    ssize_t (*answer)(struct session *session, struct refbuf *const *encodings, int count);
     /* A response with one message has been sent, and something is to be done about its connection
      * at once. In the common case it is not: the session is AWAY and finds out with the next poll.
      */

@@ -68,9 +68,6 @@ int socketio_connect_handle(struct socketio_client *client, const struct socket_
 /* Engine.IO 3 clients are connected to "/" without asking for it. */
 void socketio_connect_default(struct socketio_client *client);
 
-/* What is kept of a client has been found, or not: goes on with its CONNECT. */
-void socketio_connect_resume(struct mail *mail, void *thread);
-
 /* A DISCONNECT packet: takes the client out of everything in the namespace. */
 void socketio_connect_end(struct socketio_client *client, struct socketio_socket *socket);
 
@@ -78,7 +75,7 @@ void socketio_connect_end(struct socketio_client *client, struct socketio_socket
 void socketio_connect_keep(struct socketio_client *client, enum close_reason reason);
 
 /* Another transport of the same client wants the socket with that pid: gives it up. */
-void socketio_connect_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES]);
+recovery_yield socketio_connect_yield;
 
 /* Does what the event asks for and answers its acknowledgement (socketio_events.c). */
 void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event);

@@ -204,6 +204,8 @@ static struct recovery_claim *socketio_read_claim(const struct socketio_client *
     return claim;
 }
 
+static void socketio_connect_resume(struct mail *mail, void *self);
+
 /* Asks for what is kept of the client. False when there can be nothing. */
 static bool socketio_claim(struct socketio_client *client, struct socketio_socket *socket,
                            struct span auth)
@@ -216,6 +218,7 @@ static bool socketio_claim(struct socketio_client *client, struct socketio_socke
     claim = socketio_read_claim(client, auth);
     if (claim == NULL)
         return false;
+    claim->resume = socketio_connect_resume;
     claim->thread = thread;
     claim->namespace = socket->namespace;
     memcpy(claim->session, client->engine->session->id, SESSION_ID_BYTES);
@@ -327,7 +330,8 @@ static void socketio_return(struct io_thread *thread, struct recovery_claim *cla
     claim->record = NULL;
 }
 
-void socketio_connect_resume(struct mail *mail, void *self)
+/* What is kept of a client has been found, or not: goes on with its CONNECT. */
+static void socketio_connect_resume(struct mail *mail, void *self)
 {
     struct recovery_claim *claim = CONTAINER_OF(mail, struct recovery_claim, mail);
     struct io_thread *thread = self;
@@ -468,10 +472,22 @@ void socketio_connect_keep(struct socketio_client *client, enum close_reason rea
     }
 }
 
-void socketio_connect_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES])
+static bool socketio_has_pid(const struct socketio_client *client,
+                             const uint8_t pid[SESSION_ID_BYTES])
+{
+    for (uint32_t i = 0; i < client->socket_count; i++)
+        if (client->sockets[i].has_pid &&
+            memcmp(client->sockets[i].pid, pid, SESSION_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+void socketio_connect_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                            const uint8_t pid[SESSION_ID_BYTES])
 {
     struct engine *engine = engine_find(thread, session);
 
-    if (engine != NULL)
+    if (engine != NULL && engine->app == &socketio_client_app &&
+        socketio_has_pid(engine->client, pid))
         engine_close(engine, CLOSE_REPLACED);
 }

@@ -82,6 +82,7 @@ static void sse_on_deadline(struct conn *conn)
 
 static void sse_on_goodbye(struct conn *conn)
 {
+    session_close(conn->state);
     conn_finish(conn, CLOSE_SHUTDOWN);
 }
 
