@@ -13,6 +13,7 @@
 enum {
     ENGINE_NOOP_MS = 100,
     ENGINE_MAX_UNPOLLED = 65536, /* sessions of a thread that have not polled yet */
+    ENGINE_QUEUE_MODEST = 4096,  /* bytes that any of them may hold */
     ENGINE_QUEUE_SHARE = 4,      /* all private queues of a thread: so much of journal.bytes */
 };
 
@@ -261,11 +262,14 @@ struct engine *engine_find(struct io_thread *thread, const uint8_t id[SESSION_ID
 
 /* --- Packets */
 
-/* Do the queues of this thread hold as much as all of them together may? */
-static bool engine_over_budget(const struct engine *engine)
+/* Do the queues of this thread hold as much as all of them together may? Who has little in his own
+ * is not the one to pay for that. */
+static bool engine_over_budget(const struct engine *engine, const struct engine_io_packet *packet)
 {
     return engine->thread->queued_bytes >
-           (size_t)engine_config(engine)->journal_bytes / ENGINE_QUEUE_SHARE + ENGINE_QUEUE_MAX;
+               (size_t)engine_config(engine)->journal_bytes / ENGINE_QUEUE_SHARE +
+                   ENGINE_QUEUE_MAX &&
+           engine->queue.len + packet->data.len > ENGINE_QUEUE_MODEST;
 }
 
 static bool engine_enqueue(struct engine *engine, const struct engine_io_packet *packet)
@@ -290,7 +294,8 @@ void engine_send(struct engine *engine, const struct engine_io_packet *packet)
         engine_websocket_send(engine, engine->ws, packet);
         return;
     }
-    if ((engine->corked == 0 && engine_queue_is_full(&engine->queue)) || engine_over_budget(engine))
+    if ((engine->corked == 0 && engine_queue_is_full(&engine->queue)) ||
+        engine_over_budget(engine, packet))
         engine_close(engine, CLOSE_QUEUE_FULL);
     else if (!engine_enqueue(engine, packet))
         engine_close(engine, CLOSE_NO_MEMORY);
