@@ -161,12 +161,21 @@ static struct message *catch_up_next(struct delivery *delivery, const struct ses
     return message;
 }
 
-/* May both messages be in one response? Binary payloads of Engine.IO 3 are of another type. */
-static bool catch_up_fits(enum dialect dialect, const struct message *first,
+/* Packets of a payload that the message makes. */
+static size_t catch_up_packets(enum dialect dialect, const struct message *message)
+{
+    return dialect == DIALECT_POLLING_MSGPACK ? 1 : 1 + message->attachment_count;
+}
+
+/* May the message be in one answer to a poll with those in the batch, which are so many packets?
+ * Binary payloads of Engine.IO 3 are of another type than its texts. */
+static bool catch_up_fits(const struct delivery *delivery, enum dialect dialect, size_t packets,
                           const struct message *message)
 {
+    if (packets + catch_up_packets(dialect, message) > DELIVERY_POLL_PACKETS)
+        return false;
     return dialect != DIALECT_POLLING3_BINARY ||
-           (first->attachment_count > 0) == (message->attachment_count > 0);
+           (delivery->batch[0]->attachment_count > 0) == (message->attachment_count > 0);
 }
 
 /* Fills the batch; `*all` when nothing is due beyond it. Returns the number, or -1 without
@@ -175,9 +184,9 @@ static int catch_up_gather(struct delivery *delivery, const struct session *sess
 {
     enum dialect dialect = (enum dialect)session_cursor(session)->dialect;
     int source_count = catch_up_find_sources(delivery, session);
-    size_t bytes = 0;
+    bool polls = dialect_is_polling(dialect), wanted;
+    size_t bytes = 0, packets = 0;
     int count = 0;
-    bool wanted;
 
     *all = false;
     while (source_count >= 0 && count < DELIVERY_BATCH && bytes < DELIVERY_BATCH_BYTES) {
@@ -189,8 +198,9 @@ static int catch_up_gather(struct delivery *delivery, const struct session *sess
         }
         if (!wanted)
             continue;
-        if (count > 0 && !catch_up_fits(dialect, delivery->batch[0], message))
+        if (polls && count > 0 && !catch_up_fits(delivery, dialect, packets, message))
             break;
+        packets += catch_up_packets(dialect, message);
         struct refbuf *encoding = message_encoding(message, dialect, &delivery->encoder);
         if (encoding == NULL)
             return -1;

@@ -35,6 +35,7 @@
 enum {
     DELIVERY_BATCH = 64,           /* messages in one system call */
     DELIVERY_BATCH_BYTES = 262144, /* and about this many bytes */
+    DELIVERY_POLL_PACKETS = 16,    /* in one answer to a poll: some clients take no more */
 };
 
 TAILQ_HEAD(session_list, session);

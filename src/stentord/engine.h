@@ -117,7 +117,7 @@ void engine_set_limit(struct engine *engine, uint64_t limit_ms);
 /* The transport has changed, or what is spoken over it: so does the session's dialect. */
 void engine_update_dialect(struct engine *engine);
 
-/* Its queue has been emptied. */
+/* So many bytes of its queue have been sent. */
 void engine_drained(struct engine *engine, size_t bytes);
 
 /* Begins or ends the heartbeats of polling. */

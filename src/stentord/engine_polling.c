@@ -108,7 +108,7 @@ void engine_polling_answered(struct session *session)
     engine_polling_release(session->client);
 }
 
-/* A response in pieces: its head, what is for the client alone, and shared encodings. */
+/* A response in pieces: its head, and a body of packets for this client alone or of shared ones. */
 struct engine_response {
     struct strbuf head;
     struct strbuf payload;
@@ -204,40 +204,41 @@ static ssize_t engine_polling_write(struct engine *engine, struct engine_respons
     return written;
 }
 
-/* Answers with the queue, and the encodings behind it. */
-static ssize_t engine_polling_send(struct engine *engine, struct refbuf *const *encodings,
-                                   int count)
+/* Answers with what is in the queue, as much of it as one answer may hold. */
+static void engine_polling_send_queue(struct engine *engine)
 {
-    struct engine_response response = {.encodings = encodings, .count = count};
-    ssize_t written;
+    struct engine_response response = {.count = 0};
+    size_t before = engine->queue.len;
 
-    engine_drained(engine, engine->queue.len);
     engine_queue_drain(&engine->queue, encoder_payload(engine_polling_dialect(engine)),
-                       &response.payload);
-    written = engine_polling_write(engine, &response);
+                       DELIVERY_POLL_PACKETS, &response.payload);
+    engine_drained(engine, before - engine->queue.len);
+    engine_polling_write(engine, &response);
     strbuf_free(&response.head);
     strbuf_free(&response.payload);
-    return written;
 }
 
-/* Engine.IO 3's forms of payloads do not mix: there, what is for the client alone goes first, and
- * the messages with the next poll. */
+/* What is for the client alone goes first, and the messages with the next poll. */
 ssize_t engine_polling_answer(struct session *session, struct refbuf *const *encodings, int count)
 {
+    struct engine_response response = {.encodings = encodings, .count = count};
     struct engine *engine = session->client;
+    ssize_t written;
 
-    if (engine->queue.len > 0 && engine_polling_dialect(engine) == DIALECT_POLLING3_BINARY) {
-        engine_polling_send(engine, NULL, 0);
+    if (engine->queue.len > 0) {
+        engine_polling_send_queue(engine);
         return -1;
     }
-    return engine_polling_send(engine, encodings, count);
+    written = engine_polling_write(engine, &response);
+    strbuf_free(&response.head);
+    return written;
 }
 
 void engine_polling_flush(struct engine *engine)
 {
     engine_polling_settle(engine);
     if (engine->poll != NULL && engine->queue.len > 0)
-        engine_polling_send(engine, NULL, 0);
+        engine_polling_send_queue(engine);
 }
 
 void engine_polling_finish(struct engine *engine, enum engine_io_type type)

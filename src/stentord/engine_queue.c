@@ -38,25 +38,28 @@ bool engine_queue_next(const struct strbuf *queue, size_t *pos, struct engine_io
     return true;
 }
 
-static bool engine_queue_has_binary(const struct strbuf *queue)
+static bool engine_queue_has_binary(const struct strbuf *queue, size_t max)
 {
     struct engine_io_packet packet;
     size_t pos = 0;
 
-    while (engine_queue_next(queue, &pos, &packet))
+    for (size_t i = 0; i < max && engine_queue_next(queue, &pos, &packet); i++)
         if (packet.binary)
             return true;
     return false;
 }
 
-void engine_queue_drain(struct strbuf *queue, enum engine_io_payload form, struct strbuf *payload)
+void engine_queue_drain(struct strbuf *queue, enum engine_io_payload form, size_t max,
+                        struct strbuf *payload)
 {
     struct engine_io_packet packet;
     size_t pos = 0;
 
-    if (form == ENGINE_IO_PAYLOAD_3_BINARY && !engine_queue_has_binary(queue))
+    if (form == ENGINE_IO_PAYLOAD_3_BINARY && !engine_queue_has_binary(queue, max))
         form = ENGINE_IO_PAYLOAD_3;
-    while (engine_queue_next(queue, &pos, &packet))
+    for (size_t i = 0; i < max && engine_queue_next(queue, &pos, &packet); i++)
         engine_io_append_packet(payload, form, &packet);
-    strbuf_free(queue);
+    strbuf_consume(queue, pos);
+    if (queue->len == 0)
+        strbuf_free(queue);
 }

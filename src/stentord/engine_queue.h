@@ -24,8 +24,9 @@ bool engine_queue_add(struct strbuf *queue, const struct engine_io_packet *packe
 /* The next packet from `*pos` on, which is 0 at first; false behind the last one. */
 bool engine_queue_next(const struct strbuf *queue, size_t *pos, struct engine_io_packet *packet);
 
-/* Appends all packets to a payload, and empties the queue. Engine.IO 3's binary form is used only
- * if there is binary data. */
-void engine_queue_drain(struct strbuf *queue, enum engine_io_payload form, struct strbuf *payload);
+/* Moves up to `max` packets to a payload. Engine.IO 3's binary form is used only if there is binary
+ * data among them. */
+void engine_queue_drain(struct strbuf *queue, enum engine_io_payload form, size_t max,
+                        struct strbuf *payload);
 
 #endif

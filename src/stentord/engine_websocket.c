@@ -287,7 +287,8 @@ void engine_websocket_probe(struct http_conn *http, struct engine *engine)
     ws = ws_handshake_accept(http, engine_websocket_app_of(engine->protocol), NULL, &answer);
     if (ws != NULL) {
         conn_send(ws->conn, answer.data, answer.len);
-        engine_websocket_start_probe(ws, engine);
+        if (conn_is_open(ws->conn)) /* or its peer has gone already */
+            engine_websocket_start_probe(ws, engine);
     }
     strbuf_free(&answer);
 }
