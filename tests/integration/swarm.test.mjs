@@ -1,35 +1,23 @@
 // stentor-swarm: small runs, and whether its verdicts are right.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import test from 'node:test';
 
 import { run } from './lib/program.mjs';
 import { KEY, withServer } from './lib/stentord.mjs';
+import { quick, swarm } from './lib/swarm.mjs';
 
-const quick = ['--quiet', '--ramp', '0.2', '--idle', '0', '--rounds', '0.05s:0.5s'];
+test('200 clients: nothing lost, duplicated or out of order', withServer({}, async (server) => {
+  const { code, stdout, stderr, report } = await swarm(server, ['-c', '200', '--pid', String(server.pid)]);
 
-async function swarm(server, args, { listener = server.admin, env } = {}) {
-  const file = path.join(server.directory, 'swarm.json');
-  const target = `http://${listener.host}:${listener.port}`;
-  const result = await run('stentor-swarm', [...quick, '--json', file, ...args, target], { env, ms: 30_000 });
-  const report = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file)) : null;
-  return { ...result, report };
-}
-
-for (const protocol of ['native', 'socketio']) {
-  test(`200 ${protocol} clients: nothing lost, duplicated or out of order`, withServer({}, async (server) => {
-    const { code, stdout, stderr, report } = await swarm(server, ['-c', '200', '--protocol', protocol, '--pid', String(server.pid)]);
-
-    assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /Result +passed/);
-    assert.equal(report.passed, true);
-    assert.equal(report.connects.connected, 200);
-    const published = await server.metric('published_total');
-    assert.ok(published >= 5);
-    assert.equal(await server.metric('deliveries_total'), published * 200);
-  }));
-}
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /Result +passed/);
+  assert.equal(report.passed, true);
+  assert.equal(report.connects.connected, 200);
+  assert.deepEqual(report.options.transports, { websocket: 1 });
+  const published = await server.metric('published_total');
+  assert.ok(published >= 5);
+  assert.equal(await server.metric('deliveries_total'), published * 200);
+}));
 
 test('rooms, payload, several rounds, a key through the client listener', withServer({ max_rooms: 1 }, async (server) => {
   const args = ['-c', '20', '--room', 'a b', '--payload', '500', '--rounds', '50ms:0.2s,20ms:0.2s'];
@@ -66,7 +54,8 @@ test('messages that are refused make it fail', withServer({ publish_rate: 1, pub
 test('no server at all is 1, a wrong command line 2', async () => {
   assert.equal((await run('stentor-swarm', [...quick, '-c', '2', '--connect-timeout', '1', 'http://127.0.0.1:1'])).code, 1);
   for (const args of [[], ['-c'], ['-c', '0', 'http://x'], ['--nothing', 'http://x'], ['--rounds', 'x', 'http://x'], ['ftp://x'],
-    ['--protocol', 'x', 'http://x'], ['http://x', 'extra']]) {
+    ['--transports', 'x', 'http://x'], ['--transports', 'sse:0', 'http://x'], ['--transports', 'sse,sse', 'http://x'],
+    ['--transports', 'sse,polling', 'http://x/path'], ['http://x', 'extra']]) {
     const { code, stderr } = await run('stentor-swarm', args);
     assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
     assert.notEqual(stderr, '');

@@ -13,6 +13,10 @@ import { RawWebSocket } from './raw-websocket.mjs';
 import { SocketioClient } from './socketio-client.mjs';
 import { until, within } from './wait.mjs';
 
+// Node can spin for ever in the cleanup of sockets that were reset while they connected. Once nothing
+// is left to be done, its orderly end is skipped.
+process.once('beforeExit', () => setTimeout(() => process.exit(), 20));
+
 export const KEY = 'correct horse';
 
 export const defaults = {
