@@ -40,6 +40,31 @@ test('what comes between two polls comes in one answer of up to 16 packets, in o
   assert.deepEqual(numbers(await session.receive()), [0]);
 }));
 
+test('16 packets are acks and attachments too, of which none is torn from its event', withServer({ client_publish: true }, async (server) => {
+  const session = await connect(server);
+  await session.send(...range(40).map((i) => `42${i}["join","a"]`));
+  const acks = [await session.receive(), await session.receive(), await session.receive()];
+  assert.deepEqual(acks.map((packets) => packets.length), [16, 16, 8]);
+  assert.deepEqual(acks.flat(), range(40).map((i) => `43${i}[{"ok":true}]`));
+
+  const native = await server.native();
+  const publish = (attachments) => session.send(
+    `45${attachments}-["publish",{"event":"e","args":[${range(attachments).map((num) => `{"_placeholder":true,"num":${num}}`)}]}]`,
+    ...range(attachments).map((num) => Buffer.of(num)),
+  );
+  const counts = [2, 2, 2, 2, 2, 2, 9, 20, 1];
+  for (const attachments of counts) await publish(attachments);
+  await native.nextMany(counts.length); // all are there before the next poll
+  const answers = [];
+  while (answers.flat().length < counts.reduce((sum, count) => sum + count + 1, 0)) answers.push(await session.receive());
+  const seen = answers.map((packets) => packets.filter((packet) => typeof packet === 'string').map((text) => Number(/^45(\d+)-/.exec(text)[1])));
+  assert.deepEqual(seen.flat(), counts);
+  for (const [i, packets] of answers.entries()) {
+    assert.equal(packets.length, seen[i].reduce((sum, count) => sum + count + 1, 0), 'events are whole');
+    assert.ok(packets.length <= 16 || seen[i].length === 1, `${packets.length} packets of ${seen[i].length} events`);
+  }
+}));
+
 test('acks come before messages', withServer({}, async (server) => {
   const session = await connect(server);
   await session.send('421["join","a"]', '422["join","b"]');
