@@ -18,6 +18,9 @@ struct recovery_entry {
     TAILQ_ENTRY(recovery_entry) link; /* in the list of those that are kept */
 };
 
+/* All records together may take so much for each of recovery_sessions. */
+enum { RECOVERY_MEAN_BYTES = 1024 };
+
 enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD };
 
 /* The other mails. */
@@ -56,6 +59,7 @@ static struct recovery_record *recovery_take(struct io_thread *home, struct reco
     entry->record = NULL;
     TAILQ_REMOVE(&home->recovery.kept, entry, link);
     home->recovery.kept_count--;
+    home->recovery.kept_bytes -= record->bytes;
     stats_sub(&home->stats.recovery_kept, 1);
     return record;
 }
@@ -133,8 +137,10 @@ static void recovery_put(struct io_thread *home, struct recovery_entry *entry,
     entry->kept_until_ms = clock_ms() + (uint64_t)home->config->recovery_time * 1000;
     TAILQ_INSERT_TAIL(&table->kept, entry, link);
     table->kept_count++;
+    table->kept_bytes += record->bytes;
     stats_add(&home->stats.recovery_kept, 1);
-    while (table->kept_count > recovery_limit(home))
+    while (table->kept_count > recovery_limit(home) ||
+           table->kept_bytes > (size_t)recovery_limit(home) * RECOVERY_MEAN_BYTES)
         recovery_remove(home, TAILQ_FIRST(&table->kept));
 }
 

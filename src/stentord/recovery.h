@@ -37,6 +37,7 @@ struct recovery_room {
 
 /* What is kept of a client in a namespace: one allocation. */
 struct recovery_record {
+    size_t bytes; /* that it takes */
     int namespace;
     uint8_t id[SESSION_ID_BYTES]; /* of its socket */
     size_t room_count;
@@ -71,6 +72,7 @@ struct recovery_table {
     struct idtable entries;    /* by pid */
     struct recovery_list kept; /* of these, those of lost clients; the oldest first */
     unsigned kept_count;
+    size_t kept_bytes;
     struct recovery_claim_list deferred; /* answers that are to be opened again */
 };
 

@@ -427,6 +427,7 @@ static struct recovery_record *socketio_make_record(const struct session *sessio
 
     if (record == NULL)
         return NULL;
+    record->bytes = sizeof(*record) + count * sizeof(record->rooms[0]) + names;
     record->namespace = socket->namespace;
     memcpy(record->id, socket->id, SESSION_ID_BYTES);
     record->room_count = 0;

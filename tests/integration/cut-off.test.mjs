@@ -61,7 +61,9 @@ const troubles = {
   },
   // In the middle of a request, a response or a frame.
   cutWithin(random, { proxy }) {
-    for (const link of proxy.links) link.limit(pick(random, ['up', 'down']), random(400), pick(random, ['reset', 'cut', 'strand']));
+    for (const link of proxy.links) {
+      link.limit(pick(random, ['up', 'down']), random(400), pick(random, ['reset', 'cut', 'strand']));
+    }
   },
   // Nothing passes for a while, then the client gives up; the server has to find out by itself.
   async freeze(random, { proxy }) {
@@ -89,7 +91,8 @@ const socketioTroubles = {
   },
   // The connection that is on its way to become the transport.
   async cutUpgrade(random, client) {
-    if (client.kind.startsWith('upgrade')) client.engine?.once('upgrading', () => setTimeout(() => troubles.cutAll(random, client), random(6)));
+    if (!client.kind.startsWith('upgrade')) return;
+    client.engine?.once('upgrading', () => setTimeout(() => troubles.cutAll(random, client), random(6)));
     client.proxy.all('reset');
     await sleep(random(50));
   },
@@ -110,7 +113,8 @@ function offsetsIn(payload) {
 }
 
 async function trouble(random, client, state) {
-  const possible = [...Object.values(troubles), ...(client instanceof Recoverer ? Object.values(socketioTroubles) : [])];
+  const more = client instanceof Recoverer ? socketioTroubles : {};
+  const possible = [...Object.values(troubles), ...Object.values(more)];
   while (!state.over) {
     await sleep(50 + random(600));
     if (state.over) break;
@@ -125,7 +129,8 @@ async function pollingSid(listener) {
   const raw = await RawSocket.connect(listener);
   raw.write('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n');
   const { sid } = JSON.parse((await raw.readResponse()).text.slice(1));
-  return { raw, path: `/socket.io/?EIO=4&transport=polling&sid=${sid}`, probe: `/socket.io/?EIO=4&transport=websocket&sid=${sid}` };
+  const [path, probe] = ['polling', 'websocket'].map((name) => `/socket.io/?EIO=4&transport=${name}&sid=${sid}`);
+  return { raw, path, probe };
 }
 
 const vandals = {
@@ -143,7 +148,8 @@ const vandals = {
   },
   async waitingPoll(listener) {
     const { raw, path } = await pollingSid(listener);
-    return raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n40GET ${path} HTTP/1.1\r\nHost: x\r\n\r\nGET ${path} HTTP/1.1\r\n`);
+    const get = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    return raw.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n40${get}${get.slice(0, -4)}`);
   },
   async halfPost(listener) {
     const { raw, path } = await pollingSid(listener);
@@ -171,7 +177,8 @@ async function vandalise(random, server, state) {
 async function publishNumbered(server, random, state) {
   for (let n = 0; !state.over; n++) {
     const room = pick(random, [...ROOMS, null]);
-    const batch = Array.from({ length: 1 + random(3) }, () => ({ ...(room && { room }), event: 'e', data: { n, filler: 'x'.repeat(random(300)) } }));
+    const batch = Array.from({ length: 1 + random(3) }, () => (
+      { ...(room && { room }), event: 'e', data: { n, filler: 'x'.repeat(random(300)) } }));
     for (const { seq } of await server.publish(batch)) state.log.push({ seq, room });
     await sleep(publishEveryMs);
   }
@@ -210,16 +217,17 @@ async function wave(server, seed, ms) {
 }
 
 async function assertNobodyLeft(server) {
-  for (const name of ['clients_native', 'clients_sse', 'clients_socketio', 'memberships', 'recovery_kept', 'rooms', 'journal_messages', 'held_messages']) {
-    await server.untilMetric(name, 0);
-  }
+  const clients = ['clients_native', 'clients_sse', 'clients_socketio', 'memberships', 'recovery_kept'];
+  for (const name of [...clients, 'rooms', 'journal_messages', 'held_messages']) await server.untilMetric(name, 0);
   await server.untilMetric('connections', 1); // who asks
 }
 
 const rssOf = (pid) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 const isSanitized = (pid) => /lib[at]san/.test(fs.readFileSync(`/proc/${pid}/maps`, 'utf8'));
 
-test('probes that are reset at once, before their session ends', withServer({ ...config, ping_interval: 25_000 }, async (server) => {
+test('probes that are reset at once, before their session ends', withServer({
+  ...config, ping_interval: 25_000,
+}, async (server) => {
   const random = generator(3);
   for (let round = 0; round < 30; round++) {
     const { raw, path, probe } = await pollingSid(server.clients);
@@ -235,7 +243,9 @@ test('probes that are reset at once, before their session ends', withServer({ ..
   await assertNobodyLeft(server);
 }));
 
-test(`clients that are cut off at random for ${seconds} s`, { timeout: (seconds * 2 + 300) * 1000 }, withServer(config, async (server, t) => {
+const limit = { timeout: (seconds * 2 + 300) * 1000 };
+
+test(`clients that are cut off at random for ${seconds} s`, limit, withServer(config, async (server, t) => {
   if (soak) {
     await wave(server, 1, 30_000);
     await assertNobodyLeft(server);
@@ -253,10 +263,11 @@ test(`clients that are cut off at random for ${seconds} s`, { timeout: (seconds 
   const received = sum(({ diary }) => diary.lives.reduce((total, { seqs }) => total + seqs.length, 0));
   const gaps = sum(({ diary }) => diary.lives.reduce((total, life) => total + life.gaps.length, 0));
   const anew = sum(({ diary }) => diary.lives.length - 1);
-  const whoAnew = clients.filter(({ diary }) => diary.lives.length > 1).map(({ kind }) => kind);
+  const whoAnew = new Set(clients.filter(({ diary }) => diary.lives.length > 1).map(({ kind }) => kind));
   const recovered = sum((client) => client.recovered ?? 0);
   t.diagnostic(`${clients.length} clients, ${count} troubles, ${log.length} messages, ${received} received, ` +
-    `${recovered} times recovered, ${anew} times begun anew (${whoAnew}), ${gaps} gaps; RSS ${before} kB before, ${after} kB after`);
+    `${recovered} times recovered, ${anew} times begun anew (${[...whoAnew]}), ${gaps} gaps; ` +
+    `RSS ${before} kB before, ${after} kB after`);
   assert.ok(received > clients.length * 10 && count > clients.length, 'a good deal has happened');
   assert.ok(recovered > anew, 'most could go on where they were');
   if (soak && !isSanitized(server.pid)) assert.ok(after <= before * 1.1, `RSS grew from ${before} to ${after} kB`);

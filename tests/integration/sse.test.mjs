@@ -152,7 +152,9 @@ test('other methods are refused', withServer({}, async (server) => {
   await server.untilMetric('clients_sse', 0);
 }));
 
-test('comments are the heartbeat, also while nothing is published', withServer({ ping_interval: 100 }, async (server) => {
+test('comments are the heartbeat, also while nothing is published', withServer({
+  ping_interval: 100,
+}, async (server) => {
   const client = await sse(server);
   await client.untilComments(3);
   await server.publish({ event: 'e' });
@@ -192,7 +194,9 @@ test('an empty Last-Event-ID is none', withServer({}, async (server) => {
   assert.equal(client.start.id, String(seq));
 }));
 
-test('a gap names what the journal has lost, and has no id of its own', withServer({ journal: { messages: 3 } }, async (server) => {
+test('a gap names what the journal has lost, and has no id of its own', withServer({
+  journal: { messages: 3 },
+}, async (server) => {
   const { seq } = await server.publish({ room: 'a', event: 'e' });
   for (let i = 1; i <= 7; i++) await server.publish({ room: 'a', event: 'e', data: i });
   const client = await sse(server, { room: 'a', since: seq + 1 });
@@ -251,9 +255,21 @@ test('requests behind the one for the stream have no effect', withServer({}, asy
   assert.equal(await server.metric('clients_sse'), 1);
 }));
 
+test('a stream may follow other requests on its connection', withServer({}, async (server) => {
+  const raw = await server.raw();
+  raw.write('GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal((await raw.readResponse()).status, 404);
+  assert.equal((await raw.readHead()).status, 200);
+  await raw.readUntil('\n\n');
+  await server.publish({ event: 'e' });
+
+  assert.match(await raw.readUntil('\n\n'), /^id: \d+\nevent: e\ndata: null\n\n$/);
+}));
+
 test('curl -N shows events as they come', withServer({}, async (server) => {
   const { host, port } = server.clients;
-  const curl = server.closeLater(new Program('curl', ['-sN', `http://${host}:${port}/events?room=a`]), () => curl.kill());
+  const curl = new Program('curl', ['-sN', `http://${host}:${port}/events?room=a`]);
+  server.closeLater(curl, () => curl.kill());
   await until(() => curl.stdout.endsWith('\n\n'), 'the start');
   for (const event of ['first', 'second']) {
     await server.publish({ room: 'a', event });
@@ -292,7 +308,9 @@ test('who shuts down the sending side is gone', withServer({}, async (server) =>
   await server.untilMetric('clients_sse', 0);
 }));
 
-test('other origins that are allowed may read it', withServer({ cors_origins: ['http://a.example', 'http://b.example'] }, async (server) => {
+test('other origins that are allowed may read it', withServer({
+  cors_origins: ['http://a.example', 'http://b.example'],
+}, async (server) => {
   const allowed = await sse(server, {}, { Origin: 'http://b.example' });
   const other = await sse(server, {}, { Origin: 'http://c.example' });
 
@@ -305,7 +323,11 @@ test('all origins, credentials, and the preflight', withServer({ cors_origins: [
   const client = await sse(server, {}, { Origin: 'http://c.example' });
   const preflight = await server.get('/events', {
     method: 'OPTIONS',
-    headers: { Origin: 'http://c.example', 'Access-Control-Request-Method': 'GET', 'Access-Control-Request-Headers': 'last-event-id' },
+    headers: {
+      Origin: 'http://c.example',
+      'Access-Control-Request-Method': 'GET',
+      'Access-Control-Request-Headers': 'last-event-id',
+    },
   });
 
   assert.equal(client.headers['access-control-allow-origin'], '*');
@@ -320,7 +342,9 @@ test('without cors_origins no other origin may read it', withServer({}, async (s
   assert.equal(headers['access-control-allow-origin'], undefined);
 }));
 
-test('with cors_credentials cookies are allowed', withServer({ cors_origins: ['http://a.example'], cors_credentials: true }, async (server) => {
+test('with cors_credentials cookies are allowed', withServer({
+  cors_origins: ['http://a.example'], cors_credentials: true,
+}, async (server) => {
   const { headers } = await sse(server, {}, { Origin: 'http://a.example' });
 
   assert.equal(headers['access-control-allow-credentials'], 'true');
@@ -331,7 +355,8 @@ async function flood(server, room, { more = 60, others = [] } = {}) {
   const data = 'x'.repeat(60_000);
   const seqs = [];
   for (let left = more; left > 0; ) {
-    const fresh = (await server.publish(Array.from({ length: 4 }, () => ({ room, event: 'e', data })))).map(({ seq }) => seq);
+    const answers = await server.publish(Array(4).fill({ room, event: 'e', data }));
+    const fresh = answers.map(({ seq }) => seq);
     seqs.push(...fresh);
     for (const other of others) assert.deepEqual(ids(await other.nextMany(4)), fresh, 'others get everything');
     if ((await server.metric('blocked_total')) > 0) left -= 4;
@@ -352,7 +377,9 @@ async function drain(client, last) {
   return { got, gaps };
 }
 
-test('a client that stops reading gets the rest, and gaps for what is gone', withServer({ journal: { bytes: 2 << 20 } }, async (server) => {
+test('a client that stops reading gets the rest, and gaps for what is gone', withServer({
+  journal: { bytes: 2 << 20 },
+}, async (server) => {
   const client = await sse(server, { room: 'a' });
   const others = [await sse(server, { room: 'a' })];
   client.pause();
@@ -399,13 +426,15 @@ function eventSource(server, listener, query = '') {
   const source = new EventSource(`http://${listener.host}:${listener.port}/events?${query}`);
   source.inbox = new Inbox();
   for (const name of ['e', 'gap']) {
-    source.addEventListener(name, ({ data, lastEventId }) => source.inbox.put({ name, data: JSON.parse(data), id: lastEventId }));
+    source.addEventListener(name, ({ data }) => source.inbox.put({ name, data: JSON.parse(data) }));
   }
   return server.closeLater(source, () => source.close());
 }
 
 for (const how of ['cut', 'reset', 'finish']) {
-  test(`an EventSource whose connection is cut (${how}) comes back by itself and misses nothing`, withServer({ sse_retry: 20, io_threads: 4 }, async (server) => {
+  test(`an EventSource whose connection is cut (${how}) comes back by itself and misses nothing`, withServer({
+    sse_retry: 20, io_threads: 4,
+  }, async (server) => {
     const proxy = await proxied(server);
     const sources = Array.from({ length: 8 }, () => eventSource(server, proxy.listener, 'room=a'));
     await server.untilMetric('clients_sse', sources.length);
@@ -425,7 +454,9 @@ for (const how of ['cut', 'reset', 'finish']) {
   }));
 }
 
-test('an EventSource that was away for too long is told so', withServer({ sse_retry: 20, journal: { messages: 5 } }, async (server) => {
+test('an EventSource that was away for too long is told so', withServer({
+  sse_retry: 20, journal: { messages: 5 },
+}, async (server) => {
   const proxy = await proxied(server);
   const source = eventSource(server, proxy.listener, 'room=a');
   await server.untilMetric('clients_sse', 1);
@@ -440,7 +471,9 @@ test('an EventSource that was away for too long is told so', withServer({ sse_re
   for (let i = 4; i <= 8; i++) assert.equal((await source.inbox.take()).data, i);
 }));
 
-test('an EventSource that is cut before its first event misses nothing either', withServer({ sse_retry: 20 }, async (server) => {
+test('an EventSource that is cut before its first event misses nothing either', withServer({
+  sse_retry: 20,
+}, async (server) => {
   const proxy = await proxied(server);
   const source = eventSource(server, proxy.listener, 'room=a');
   await server.untilMetric('clients_sse', 1);

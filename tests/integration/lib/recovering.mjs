@@ -84,3 +84,28 @@ export class Recovering {
     for (const socket of Object.values(this.socket.io.nsps)) socket.disconnect();
   }
 }
+
+export const ways = {
+  websocket: { transports: ['websocket'] },
+  polling: { transports: ['polling'] },
+  upgrade: { transports: ['polling', 'websocket'] },
+};
+
+export const upTo = (count, from = 0) => Array.from({ length: count }, (_, i) => from + i);
+
+// Publishes events `e` with these numbers.
+export async function publishNumbers(server, numbers, envelope = { room: 'a' }) {
+  for (const data of numbers) await server.publish({ event: 'e', data, ...envelope });
+}
+
+// The network of the client is down until the server has noticed, and until `fn` is done. (It does
+// not notice when a connection is stranded, nor that of a client which is between two polls.)
+export async function away(server, client, how, fn) {
+  const noticed = how !== 'strand' && client.socket.io.engine.transport.name === 'websocket';
+  client.proxy.down(how);
+  await client.disconnected();
+  if (noticed) await server.untilMetric('clients_socketio', 0);
+  await fn();
+  client.proxy.up();
+  return client.connected();
+}
