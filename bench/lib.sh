@@ -108,6 +108,7 @@ listeners = (
     { address = "127.0.0.1"; port = 0; admin = true; }
 );
 log_level = "info";
+$([[ $(id -u) -ne 0 ]] || echo 'user = "root";')
 ${2:-}
 EOF
     bench_start "$name" "$program" -f -c "$bench_tmp/$name.conf"

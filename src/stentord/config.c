@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config_priv.h"
+#include "privileges.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
 
@@ -185,6 +186,20 @@ static bool config_is_token(const char *text)
     return true;
 }
 
+/* As whom the server serves, and where it leaves its number. */
+static void config_check_process(struct config_reader *reader, const config_setting_t *root)
+{
+    const struct config *config = reader->config;
+    const char *mistake = privileges_mistake(config->user, config->group);
+    const char *option = *config->group != '\0' ? "group" : "user";
+
+    if (mistake != NULL)
+        config_mistake(reader, config_setting_get_member(root, option), option, "%s", mistake);
+    if (*config->pidfile != '\0' && *config->pidfile != '/')
+        config_mistake(reader, config_setting_get_member(root, "pidfile"), "pidfile",
+                       "\"%s\": the path must begin with /", config->pidfile);
+}
+
 /* Texts that stand for something else, or must name something that exists. */
 static void config_understand(struct config_reader *reader, const config_setting_t *root)
 {
@@ -230,6 +245,7 @@ struct config *config_load(const char *path)
     config_read_group(&reader, config_root_setting(&file), "");
     config_lists_read(&reader, config_root_setting(&file));
     config_understand(&reader, config_root_setting(&file));
+    config_check_process(&reader, config_root_setting(&file));
     config_destroy(&file);
     if (reader.mistakes > 0)
         config_unref(&reader.config);

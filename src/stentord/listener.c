@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "privileges.h"
 #include "stentor/base/log.h"
 
 union listener_address {
@@ -79,11 +80,15 @@ static int listener_bind(int fd, const struct config *config, const union listen
             setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &config->max_unsent,
                        sizeof(config->max_unsent));
     }
-    if (bind(fd, &address->any, len) < 0 || listen(fd, config->listen_backlog) < 0)
+    /* A unix socket is for the server's user and group from its first moment on. */
+    mode_t mask = umask(S_IXUSR | S_IXGRP | S_IRWXO);
+    int result = bind(fd, &address->any, len);
+    umask(mask);
+    if (result < 0)
         return -errno;
     if (address->any.sa_family == AF_UNIX)
-        chmod(address->un.sun_path, 0660);
-    return 0;
+        privileges_give(config, address->un.sun_path);
+    return listen(fd, config->listen_backlog) < 0 ? -errno : 0;
 }
 
 static void listener_log(const struct listener *listener)

@@ -34,13 +34,18 @@ libstentord_a_SOURCES = \
 	src/stentord/listener.c src/stentord/listener.h \
 	src/stentord/message.c src/stentord/message.h \
 	src/stentord/native_client.c src/stentord/native_client.h \
+	src/stentord/notify.c src/stentord/notify.h \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
 	src/stentord/peer.c src/stentord/peer.h \
+	src/stentord/pidfile.c src/stentord/pidfile.h \
 	src/stentord/poll_response.c src/stentord/poll_response.h \
+	src/stentord/privileges.c src/stentord/privileges.h \
+	src/stentord/process.c src/stentord/process.h \
 	src/stentord/publish.c src/stentord/publish.h \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/recovery.c src/stentord/recovery.h \
+	src/stentord/rlimits.c src/stentord/rlimits.h \
 	src/stentord/room.c src/stentord/room.h \
 	src/stentord/room_query.c src/stentord/room_query.h \
 	src/stentord/router.c src/stentord/router.h \

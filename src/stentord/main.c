@@ -1,16 +1,15 @@
 /*
  * main.c - stentord(8): arguments, configuration, daemon or foreground. The rest is server.c.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "pidfile.h"
+#include "privileges.h"
+#include "process.h"
 #include "server.h"
 #include "stentor/base/log.h"
 
@@ -18,15 +17,17 @@ enum { EXIT_USAGE = 2 };
 
 struct arguments {
     const char *config;
+    const char *pidfile;
     bool check;
     bool foreground;
 };
 
 static void main_usage(FILE *to)
 {
-    fputs("usage: stentord [-c FILE] [-f] [-t] [-V]\n"
+    fputs("usage: stentord [-c FILE] [-p FILE] [-f] [-t] [-V]\n"
           "  -c FILE  configuration (" STENTOR_SYSCONFDIR "/stentord.conf)\n"
           "  -f       stay in the foreground, log to standard error\n"
+          "  -p FILE  pidfile, in place of the configuration's\n"
           "  -t       check the configuration and exit\n"
           "  -V       print the version and exit\n",
           to);
@@ -36,13 +37,16 @@ static void main_parse(int argc, char **argv, struct arguments *arguments)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:fthV")) != -1) {
+    while ((option = getopt(argc, argv, "c:fhp:tV")) != -1) {
         switch (option) {
         case 'c':
             arguments->config = optarg;
             break;
         case 'f':
             arguments->foreground = true;
+            break;
+        case 'p':
+            arguments->pidfile = optarg;
             break;
         case 't':
             arguments->check = true;
@@ -64,63 +68,46 @@ static void main_parse(int argc, char **argv, struct arguments *arguments)
     }
 }
 
-/* Waits until the daemon says that it serves, or ends; whoever started us then knows which. */
-static int main_wait_ready(int fd, pid_t daemon)
-{
-    char byte;
-    int status;
-
-    if (read(fd, &byte, 1) == 1)
-        return EXIT_SUCCESS;
-    return waitpid(daemon, &status, 0) == daemon && WIFEXITED(status) ? WEXITSTATUS(status)
-                                                                      : EXIT_FAILURE;
-}
-
-/* Goes into the background; returns, in the daemon, the descriptor to report on. */
-static int main_daemonise(void)
-{
-    int fds[2];
-    pid_t pid;
-
-    if (pipe(fds) < 0 || (pid = fork()) < 0) {
-        fprintf(stderr, "stentord: cannot go into the background: %s\n", strerror(errno));
-        exit(EXIT_FAILURE);
-    }
-    if (pid > 0) {
-        close(fds[1]);
-        exit(main_wait_ready(fds[0], pid));
-    }
-    close(fds[0]);
-    setsid();
-    if (freopen("/dev/null", "r", stdin) == NULL || freopen("/dev/null", "w", stdout) == NULL)
-        exit(EXIT_FAILURE);
-    return fds[1];
-}
+struct start {
+    const char *config;
+    int ready_fd; /* of a daemon; or -1 */
+};
 
 static void main_on_ready(void *arg)
 {
-    int *fd = arg;
+    const struct start *start = arg;
 
-    if (*fd < 0)
-        return;
-    /* Until now a failure to start was shown to whoever started us. */
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (null >= 0)
-        dup2(null, STDERR_FILENO);
-    close(null);
-    /* Only now: what the configuration names relative to here has been opened. */
-    if (chdir("/") < 0)
-        log_warning("server", "the working directory stays in use: %s", strerror(errno));
-    if (write(*fd, "", 1) < 0)
-        log_warning("server", "nobody waited for the start");
-    close(*fd);
+    privileges_warn_unreadable(start->config);
+    if (start->ready_fd >= 0)
+        process_tell_ready(start->ready_fd);
+}
+
+/* In the foreground or as a daemon; the exit status of this process, whichever it is. */
+static int main_serve(const struct arguments *arguments, struct config *config)
+{
+    const char *path = arguments->pidfile != NULL ? arguments->pidfile : config->pidfile;
+    struct pidfile pidfile = PIDFILE_NONE;
+    struct start start = {arguments->config, -1};
+    int status;
+
+    if (!privileges_allow(config))
+        return EXIT_FAILURE;
+    if (!arguments->foreground && !process_daemonise(&start.ready_fd, &status))
+        return status;
+    log_open("stentord", arguments->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
+             (enum log_level)config->level);
+    if (*path != '\0' && !pidfile_open(&pidfile, path))
+        return EXIT_FAILURE;
+    status = server_run(config_ref(config), main_on_ready, &start);
+    pidfile_close(&pidfile);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.config = STENTOR_SYSCONFDIR "/stentord.conf"};
     struct config *config;
-    int ready_fd = -1;
+    int status;
 
     main_parse(argc, argv, &arguments);
     config = config_load(arguments.config);
@@ -128,12 +115,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     if (arguments.check) {
         printf("%s: good\n", arguments.config);
-        config_unref(&config);
-        return EXIT_SUCCESS;
+        status = EXIT_SUCCESS;
+    } else {
+        status = main_serve(&arguments, config);
     }
-    if (!arguments.foreground)
-        ready_fd = main_daemonise();
-    log_open("stentord", arguments.foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
-             (enum log_level)config->level);
-    return server_run(config, main_on_ready, &ready_fd);
+    config_unref(&config);
+    return status;
 }

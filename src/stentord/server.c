@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "io_thread.h"
+#include "notify.h"
+#include "privileges.h"
+#include "rlimits.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 
@@ -34,17 +36,6 @@ void server_sum_stats(const struct server *server, struct stats *sum)
     stats_sum(sum, &server->broadcast.stats);
     for (unsigned i = 0; i < server->io_thread_count; i++)
         stats_sum(sum, &server->io_threads[i].stats);
-}
-
-/* As many descriptors as the system lets this process have. */
-static void server_raise_limits(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
 }
 
 static unsigned server_count_threads(const struct config *config)
@@ -101,6 +92,7 @@ static void server_on_signal(evutil_socket_t fd, short events, void *arg)
         return;
     }
     log_info("server", "stopping: %d connections are told", server_open_conns(server));
+    notify_stopping(SERVER_STOP_MS / 1000 + 1);
     stage_stop(&server->acceptor.stage);
     stage_join(&server->acceptor.stage);
     acceptor_close(&server->acceptor);
@@ -208,7 +200,6 @@ static bool server_init(struct server *server, struct config *config)
     atomic_init(&server->newest_seq, head);
     ratelimit_init(&server->publish_limit, (unsigned)config->publish_rate,
                    (unsigned)config->publish_burst);
-    server_raise_limits();
     json_object_seed(0);
     if (*config->static_root != '\0' &&
         !static_files_load(&server->static_files, config->static_root))
@@ -217,16 +208,26 @@ static bool server_init(struct server *server, struct config *config)
            server_init_threads(server, head) && acceptor_init(&server->acceptor, server);
 }
 
+/* What only root may open is opened by server_init; then root is given up, for what comes after. */
+static bool server_open(struct server *server, struct config *config)
+{
+    if (!rlimits_set(config) || !server_init(server, config) || !privileges_drop(config))
+        return false;
+    rlimits_allow_cores(config);
+    return server_start_stages(server) == 0;
+}
+
 int server_run(struct config *config, void (*on_ready)(void *arg), void *arg)
 {
     static struct server server; /* the one server of this process */
 
-    if (!server_init(&server, config) || server_start_stages(&server) != 0) {
+    if (!server_open(&server, config)) {
         log_error("server", "cannot start");
         return 1; /* the process ends, and with it everything that was begun */
     }
     log_info("server", "ready, %u I/O threads", server.io_thread_count);
     on_ready(arg);
+    notify_ready("serving");
     event_base_dispatch(server.base);
     server_block_signals(NULL); /* one that comes now would not make it quicker */
     server_stop_stages(&server);

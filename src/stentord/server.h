@@ -40,8 +40,8 @@ struct server {
     uint64_t give_up_ms; /* while stopping */
 };
 
-/* Serves until SIGTERM or SIGINT. `on_ready` is called once everything runs. 0, or 1 after a
- * failure, which has been logged. */
+/* Serves until SIGTERM or SIGINT, and gives the configuration back. `on_ready` is called once
+ * everything runs. 0, or 1 after a failure, which has been logged. */
 int server_run(struct config *config, void (*on_ready)(void *arg), void *arg);
 
 static inline unsigned server_dialect_users(struct server *server, enum dialect dialect)
