@@ -33,6 +33,14 @@ struct refbuf *encoder_build(struct encoder *encoder, const struct message *mess
 struct refbuf *encoder_build_response(struct encoder *encoder, enum dialect dialect, uint8_t answer,
                                       const struct refbuf *payload) MUST_CHECK;
 
+/* What a directed message says, before it is framed; `from` is an id as text (NULL: of nobody).
+ * Socket.IO's data, with {"from": ...} behind the arguments; the native protocol's object; an event
+ * of text/event-stream. With `inlined`, for readers without attachments. Pure functions. */
+void encoder_socketio_directed(const struct message *message, const char *from, struct strbuf *out);
+void encoder_native_directed(const struct message *message, const char *from, bool inlined,
+                             struct strbuf *out);
+void encoder_native_directed_sse(const struct message *message, struct strbuf *out);
+
 /* How packets of a polling dialect are put together. */
 enum engine_io_payload encoder_payload(enum dialect dialect);
 

@@ -141,8 +141,18 @@ void encoder_native_msgpack(const struct message *message, struct strbuf *out)
     strbuf_free(&text);
 }
 
+void encoder_native_directed(const struct message *message, const char *from, bool inlined,
+                             struct strbuf *out)
+{
+    char *text = NULL;
+    struct span args = inlined ? encoder_plain_args(message, &text, out) : message->args;
+
+    native_append_directed(out, from, message->event, args, message->arg_count);
+    free(text);
+}
+
 /* One argument is the data by itself; any other number of them is an array. */
-void encoder_native_sse(const struct message *message, struct strbuf *out)
+static void encoder_append_sse(const struct message *message, uint64_t id, struct strbuf *out)
 {
     struct strbuf array = STRBUF_INIT;
     char *inlined;
@@ -155,7 +165,17 @@ void encoder_native_sse(const struct message *message, struct strbuf *out)
         out->failed |= array.failed;
         data = (struct span){array.data, array.len};
     }
-    sse_append_event(out, message->seq, message->event, data);
+    sse_append_event(out, id, message->event, data);
     strbuf_free(&array);
     free(inlined);
+}
+
+void encoder_native_sse(const struct message *message, struct strbuf *out)
+{
+    encoder_append_sse(message, message->seq, out);
+}
+
+void encoder_native_directed_sse(const struct message *message, struct strbuf *out)
+{
+    encoder_append_sse(message, 0, out);
 }

@@ -14,14 +14,28 @@ static struct socket_io_packet encoder_socketio_head(const struct message *messa
     };
 }
 
-/* The event's name, its arguments, and the offset. */
-static void encoder_socketio_data(const struct message *message, bool offset, struct strbuf *out)
+/* The event's name and its arguments: the beginning of an array. */
+static void encoder_socketio_event(const struct message *message, struct strbuf *out)
 {
     strbuf_append_char(out, '[');
     json_append_string(out, message->event.ptr, message->event.len);
     if (message->arg_count > 0)
         strbuf_append_char(out, ',');
     strbuf_append(out, message->args.ptr, message->args.len);
+}
+
+void encoder_socketio_directed(const struct message *message, const char *from, struct strbuf *out)
+{
+    encoder_socketio_event(message, out);
+    if (from != NULL)
+        strbuf_printf(out, ",{\"from\":\"%s\"}]", from);
+    else
+        strbuf_append_str(out, ",{\"from\":null}]");
+}
+
+static void encoder_socketio_data(const struct message *message, bool offset, struct strbuf *out)
+{
+    encoder_socketio_event(message, out);
     if (offset)
         strbuf_printf(out, ",\"%llu\"", (unsigned long long)message->seq);
     strbuf_append_char(out, ']');

@@ -35,7 +35,29 @@ static void engine_on_too_slow(struct session *session)
     engine_close(session->client, CLOSE_TOO_SLOW);
 }
 
+static const uint8_t *engine_address(const struct session *session, int namespace)
+{
+    const struct engine *engine = session->client;
+
+    return engine->app->address != NULL ? engine->app->address(engine, namespace) : NULL;
+}
+
+/* Who does not fetch what is for him alone is closed, as with any packet of his own. */
+static enum directed_result engine_directed(struct session *session,
+                                            const struct directed *directed)
+{
+    struct engine *engine = session->client;
+
+    if (engine_is_full(engine)) {
+        engine_close(engine, CLOSE_QUEUE_FULL);
+        return DIRECTED_FULL;
+    }
+    return engine->app->on_directed(engine, directed);
+}
+
 static const struct session_ops engine_session_ops = {
+    .address = engine_address,
+    .directed = engine_directed,
     .gap = engine_on_gap,
     .too_slow = engine_on_too_slow,
     .answer = engine_polling_answer,
@@ -284,6 +306,13 @@ static bool engine_enqueue(struct engine *engine, const struct engine_io_packet 
 void engine_drained(struct engine *engine, size_t bytes)
 {
     engine->thread->queued_bytes -= bytes;
+}
+
+bool engine_is_full(const struct engine *engine)
+{
+    if (engine->transport == ENGINE_WEBSOCKET && !engine->opening)
+        return outq_behind_first(engine->ws->conn->out) > ENGINE_QUEUE_MAX;
+    return engine_queue_is_full(&engine->queue);
 }
 
 void engine_send(struct engine *engine, const struct engine_io_packet *packet)

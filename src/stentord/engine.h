@@ -41,6 +41,9 @@ struct engine_app {
     bool (*on_open)(struct engine *engine);
     /* A message came. 0, or a WebSocket close code when it broke the protocol. */
     int (*on_message)(struct engine *engine, bool binary, const void *data, size_t len);
+    /* As in struct session_ops; NULL: others cannot address the client. */
+    const uint8_t *(*address)(const struct engine *engine, int namespace);
+    enum directed_result (*on_directed)(struct engine *engine, const struct directed *directed);
     /* Messages of the room from `from` to `to` will not come. */
     void (*on_gap)(struct engine *engine, const struct room *room, uint64_t from, uint64_t to);
     /* The client is lost, or its transport; let go, free nothing. */
@@ -100,6 +103,9 @@ void engine_polled(struct engine *engine);
 
 /* Sends a packet to this client alone. */
 void engine_send(struct engine *engine, const struct engine_io_packet *packet);
+
+/* Does so much wait for this client alone that nothing may be added? */
+bool engine_is_full(const struct engine *engine);
 
 /* While corked, packets for a client that polls wait to go out together. */
 void engine_cork(struct engine *engine);

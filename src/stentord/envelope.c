@@ -92,9 +92,28 @@ static bool envelope_read_namespace(struct envelope *envelope, const json_t *val
     return true;
 }
 
+static bool envelope_read_to(struct envelope *envelope, const json_t *value)
+{
+    const struct envelope_context *context = envelope->context;
+    struct span id = envelope_string(value);
+
+    if (context->to == NULL)
+        return envelope_fail(envelope, context->fixed_namespace
+                                           ? "publish is for rooms; to reach one session, send"
+                                           : "\"to\" has its place in an envelope of its own");
+    if (id.ptr == NULL)
+        return envelope_fail(envelope, "\"to\" must be a text, a session's id");
+    context->to->given = true;
+    context->to->known = session_id_parse(context->to->id, id.ptr, id.len, context->io_threads);
+    return true;
+}
+
 static bool envelope_read_member(struct envelope *envelope, const char *name, const json_t *value)
 {
     struct publication *publication = &envelope->publication;
+
+    if (strcmp(name, "to") == 0)
+        return envelope_read_to(envelope, value);
 
     if (strcmp(name, "namespace") == 0)
         return envelope_read_namespace(envelope, value);
@@ -212,6 +231,9 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
     if (publication->attachment_count > 0 &&
         !envelope_placeholders_valid(root, publication->attachment_count, &seen))
         return envelope_fail(envelope, ENVELOPE_BAD_PLACEHOLDER);
+    if (envelope->context->to != NULL && envelope->context->to->given &&
+        publication->room_count + publication->except_count + publication->key.len > 0)
+        return envelope_fail(envelope, "with \"to\" there is no room, no except and no key");
     wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
                                            : "\"event\" is missing";
     if (wrong != NULL)

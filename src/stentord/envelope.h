@@ -8,8 +8,16 @@
 
 #include "config.h"
 #include "message.h"
+#include "session_id.h"
 
 enum { ENVELOPE_ERROR = 160 };
+
+/* The one session that a message is for. */
+struct envelope_to {
+    bool given;
+    bool known; /* it could be the id of one */
+    uint8_t id[SESSION_ID_BYTES];
+};
 
 /* What an envelope leaves open. */
 struct envelope_context {
@@ -19,10 +27,12 @@ struct envelope_context {
     bool fixed_namespace;
     struct refbuf *const *attachments; /* for placeholders in the data */
     size_t attachment_count;
+    struct envelope_to *to; /* filled in; NULL: the message is for rooms */
 };
 
-/* The message of one envelope {namespace, room | rooms, except, event, data | args, key}; `text`
- * has been accepted by json_text_valid. NULL after a mistake: `error` is a sentence. */
+/* The message of one envelope {namespace, room | rooms, except, event, data | args, key}, or with
+ * `to` in place of the rooms, which takes neither except nor key; `text` has been accepted by
+ * json_text_valid. NULL after a mistake: `error` is a sentence. */
 struct message *envelope_parse(const struct envelope_context *context, struct span text,
                                char error[ENVELOPE_ERROR]) MUST_CHECK;
 

@@ -72,7 +72,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     thread->scratch = malloc(IO_THREAD_SCRATCH);
     thread->inflater = inflater_new();
     if (thread->scratch == NULL || thread->inflater == NULL ||
-        !recovery_table_init(&thread->recovery, socketio_connect_yield) ||
+        !recovery_table_init(&thread->recovery, socketio_connect_yield, socketio_keep_hold) ||
         !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
                        thread->index, server->dialect_users, thread->stage.base, head))
         return -1;

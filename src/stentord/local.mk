@@ -9,6 +9,7 @@ libstentord_a_SOURCES = \
 	src/stentord/broadcast.c src/stentord/broadcast.h \
 	src/stentord/catch_up.c src/stentord/catch_up.h \
 	src/stentord/client_publish.c src/stentord/client_publish.h \
+	src/stentord/client_send.c src/stentord/client_send.h \
 	src/stentord/close_reasons.def \
 	src/stentord/config.c src/stentord/config.h \
 	src/stentord/config_lists.c src/stentord/config_priv.h \
@@ -19,6 +20,7 @@ libstentord_a_SOURCES = \
 	src/stentord/cursor.c src/stentord/cursor.h \
 	src/stentord/delivery.c src/stentord/delivery.h \
 	src/stentord/dialect.h \
+	src/stentord/directed.c src/stentord/directed.h \
 	src/stentord/echo_client.c src/stentord/echo_client.h \
 	src/stentord/encoder.c src/stentord/encoder.h src/stentord/encoder_priv.h \
 	src/stentord/encoder_native.c src/stentord/encoder_socketio.c \
@@ -43,6 +45,7 @@ libstentord_a_SOURCES = \
 	src/stentord/privileges.c src/stentord/privileges.h \
 	src/stentord/process.c src/stentord/process.h \
 	src/stentord/publish.c src/stentord/publish.h \
+	src/stentord/publish_directed.c src/stentord/publish_priv.h \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/recovery.c src/stentord/recovery.h \
 	src/stentord/rlimits.c src/stentord/rlimits.h \
@@ -52,8 +55,10 @@ libstentord_a_SOURCES = \
 	src/stentord/server.c src/stentord/server.h \
 	src/stentord/session.c src/stentord/session.h \
 	src/stentord/session_id.c src/stentord/session_id.h \
+	src/stentord/session_ops.h \
 	src/stentord/socketio_client.c src/stentord/socketio_client.h \
 	src/stentord/socketio_connect.c src/stentord/socketio_events.c \
+	src/stentord/socketio_keep.c \
 	src/stentord/sse_client.c src/stentord/sse_client.h \
 	src/stentord/stage.c src/stentord/stage.h \
 	src/stentord/static_endpoint.c src/stentord/static_endpoint.h \

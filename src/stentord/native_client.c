@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "client_publish.h"
+#include "client_send.h"
+#include "encoder.h"
+#include "engine_queue.h"
 #include "io_thread.h"
 #include "room_query.h"
 #include "server.h"
@@ -19,16 +22,19 @@ static bool native_is_msgpack(const struct session *session)
     return dialect == DIALECT_NATIVE_MSGPACK || dialect == DIALECT_NATIVE_MSGPACK_DEFLATE;
 }
 
-/* Appends a frame with the object, whose JSON is given, in the client's form. */
+/* Appends a frame with the object, whose JSON is given, in the client's form; for MessagePack with
+ * what its placeholders stand for. */
 static void native_append_frame(struct strbuf *out, const struct session *session,
-                                const struct strbuf *text)
+                                const struct strbuf *text, struct refbuf *const *attachments,
+                                size_t attachment_count)
 {
     struct strbuf packed = STRBUF_INIT;
 
     if (text->failed) {
         out->failed = true;
     } else if (native_is_msgpack(session)) {
-        packjson_encode(&packed, (struct span){text->data, text->len}, NULL, 0);
+        packjson_encode(&packed, (struct span){text->data, text->len}, attachments,
+                        attachment_count);
         ws_append_frame(out, WS_BINARY, false, packed.data, packed.len);
         out->failed |= packed.failed;
     } else {
@@ -37,16 +43,22 @@ static void native_append_frame(struct strbuf *out, const struct session *sessio
     strbuf_free(&packed);
 }
 
-static void native_send(struct ws_conn *ws, const struct strbuf *text)
+static void native_send_with(struct ws_conn *ws, const struct strbuf *text,
+                             struct refbuf *const *attachments, size_t attachment_count)
 {
     struct strbuf frame = STRBUF_INIT;
 
-    native_append_frame(&frame, ws->client, text);
+    native_append_frame(&frame, ws->client, text, attachments, attachment_count);
     if (frame.failed)
         conn_close(ws->conn, CLOSE_NO_MEMORY);
     else
         conn_send(ws->conn, frame.data, frame.len);
     strbuf_free(&frame);
+}
+
+static void native_send(struct ws_conn *ws, const struct strbuf *text)
+{
+    native_send_with(ws, text, NULL, 0);
 }
 
 static void native_gap(struct session *session, const struct room *room, uint64_t from, uint64_t to)
@@ -63,16 +75,44 @@ static void native_too_slow(struct session *session)
     ws_conn_close(session->client, WS_CODE_POLICY, "too far behind", CLOSE_TOO_SLOW);
 }
 
-static const struct session_ops native_session_ops = {
-    .gap = native_gap,
-    .too_slow = native_too_slow,
-};
-
 /* A native client is in one namespace: that of its first room, which is everyone's. */
 static int native_namespace(const struct session *session)
 {
     return session->memberships[0].room->namespace;
 }
+
+static const uint8_t *native_address(const struct session *session, int namespace)
+{
+    return session->membership_count > 0 && native_namespace(session) == namespace ? session->id
+                                                                                   : NULL;
+}
+
+static enum directed_result native_directed(struct session *session,
+                                            const struct directed *directed)
+{
+    const struct message *message = directed->message;
+    struct ws_conn *ws = session->client;
+    struct strbuf text = STRBUF_INIT;
+    char from[SESSION_ID_TEXT];
+
+    if (outq_behind_first(ws->conn->out) > ENGINE_QUEUE_MAX) {
+        ws_conn_close(ws, WS_CODE_POLICY, close_reason_text(CLOSE_QUEUE_FULL), CLOSE_QUEUE_FULL);
+        return DIRECTED_FULL;
+    }
+    session_id_text(directed->from, from);
+    encoder_native_directed(message, directed->has_from ? from : NULL, !native_is_msgpack(session),
+                            &text);
+    native_send_with(ws, &text, message->attachments, message->attachment_count);
+    strbuf_free(&text);
+    return conn_is_open(ws->conn) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
+}
+
+static const struct session_ops native_session_ops = {
+    .gap = native_gap,
+    .too_slow = native_too_slow,
+    .address = native_address,
+    .directed = native_directed,
+};
 
 static uint64_t native_head(const struct session *session)
 {
@@ -103,6 +143,44 @@ struct native_request {
     size_t attachment_count;
 };
 
+/* What was sent has arrived, or cannot: answers the client's command. */
+static void native_sent(struct directed *directed)
+{
+    struct io_thread *thread = directed->origin;
+    struct session *session = session_find(&thread->delivery, directed->sender);
+    const char *error = directed_error(directed->result);
+    struct strbuf answer = STRBUF_INIT;
+
+    if (session == NULL || session->ops != &native_session_ops)
+        return; /* the sender has gone */
+    if (error != NULL) {
+        stats_add(&thread->stats.client_events_refused, 1);
+        native_append_error(&answer, directed->tag, error);
+    } else {
+        native_append_ack(&answer, directed->tag);
+    }
+    native_send(session->client, &answer);
+    strbuf_free(&answer);
+}
+
+/* Later there will be an answer, unless there is an error now. */
+static const char *native_send_to(struct ws_conn *ws, const struct native_command *command,
+                                  const struct native_request *request, char error[ENVELOPE_ERROR])
+{
+    const struct session *session = ws->client;
+    const struct client_sending sending = {
+        .session = session,
+        .namespace = native_namespace(session),
+        .envelope = request->text,
+        .attachments = request->attachments,
+        .attachment_count = request->attachment_count,
+        .done = native_sent,
+        .tag = command->id,
+    };
+
+    return client_send(ws->conn->thread, &sending, error) ? NULL : error;
+}
+
 /* Does what the command says; NULL or what was wrong with it. */
 static const char *native_execute(struct ws_conn *ws, const struct native_command *command,
                                   const struct native_request *request, char error[ENVELOPE_ERROR])
@@ -120,6 +198,8 @@ static const char *native_execute(struct ws_conn *ws, const struct native_comman
                               request->attachments, request->attachment_count, error)
                    ? NULL
                    : error;
+    case NATIVE_SEND:
+        return native_send_to(ws, command, request, error);
     case NATIVE_PING:
         return NULL;
     }
@@ -154,10 +234,11 @@ static void native_handle(struct ws_conn *ws, const struct native_request *reque
         native_append_error(&answer, command.id, error);
     } else if (command.type == NATIVE_PING) {
         native_append_pong(&answer, command.id);
-    } else {
+    } else if (command.type != NATIVE_SEND) {
         native_append_ack(&answer, command.id);
     }
-    native_send(ws, &answer);
+    if (answer.len > 0 || answer.failed)
+        native_send(ws, &answer);
     strbuf_free(&answer);
     native_command_free(&command);
 }
@@ -248,7 +329,7 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
     session_id_text(session->id, id);
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session_cursor(session)->seq);
-    native_append_frame(answer, session, &text);
+    native_append_frame(answer, session, &text, NULL, 0);
     if (answer->failed)
         conn_close(session->conn, CLOSE_NO_MEMORY);
     else

@@ -27,6 +27,13 @@ struct outq {
  * `*queue` is NULL. False when memory is out. */
 bool outq_append(struct outq **queue, struct refbuf *buf, size_t offset) MUST_CHECK;
 
+/* Bytes that wait behind the first item, which is being sent and may be a message of any size; of a
+ * NULL queue none. */
+static inline size_t outq_behind_first(const struct outq *queue)
+{
+    return queue != NULL ? queue->bytes - (queue->items[queue->begin]->len - queue->offset) : 0;
+}
+
 /* Points up to `max` elements of `iov` to the bytes that come next; returns how many. */
 int outq_peek(const struct outq *queue, struct iovec *iov, int max);
 

@@ -7,6 +7,7 @@
 #include "broadcast.h"
 #include "envelope.h"
 #include "io_thread.h"
+#include "publish_priv.h"
 #include "room_query.h"
 #include "server.h"
 #include "stentor/base/clock.h"
@@ -29,8 +30,8 @@ static struct span publish_span(const struct strbuf *text)
     return (struct span){text->data, text->len};
 }
 
-static void publish_refuse(struct http_conn *http, int status, const char *headers,
-                           const char *error, const char *message)
+void publish_endpoint_refuse(struct http_conn *http, int status, const char *headers,
+                             const char *error, const char *message)
 {
     stats_add(&http->conn->thread->stats.publish_refused, 1);
     http_conn_error(http, status, headers, error, message);
@@ -62,15 +63,16 @@ static bool publish_on_head(struct http_conn *http)
     if (publish_has_key(http))
         return true;
     if (!http->conn->admin) {
-        publish_refuse(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
-                       "send one of the configured publish_keys as Authorization: Bearer KEY, or "
-                       "use an admin listener");
+        publish_endpoint_refuse(
+            http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
+            "send one of the configured publish_keys as Authorization: Bearer KEY, or "
+            "use an admin listener");
         return false;
     }
     /* Any web page that is open on this machine can make its browser post to loopback. */
     if (http_header(http->msg, "origin", &origin)) {
-        publish_refuse(http, 403, NULL, "forbidden",
-                       "web pages need one of the configured publish_keys here, too");
+        publish_endpoint_refuse(http, 403, NULL, "forbidden",
+                                "web pages need one of the configured publish_keys here, too");
         return false;
     }
     return true;
@@ -121,8 +123,7 @@ static void publish_on_abort(struct http_conn *http, void *context)
 
 static const struct http_waiter publish_waiter = {.on_abort = publish_on_abort};
 
-/* May that many messages pass now? If not, the request has been answered. */
-static bool publish_within_rate(struct http_conn *http, size_t count)
+bool publish_endpoint_within_rate(struct http_conn *http, size_t count)
 {
     struct server *server = publish_server(http);
     uint64_t wait_ns = ratelimit_take(&server->publish_limit, (unsigned)count, clock_ns());
@@ -133,18 +134,19 @@ static bool publish_within_rate(struct http_conn *http, size_t count)
     if (wait_ns == 0 && !overloaded)
         return true;
     snprintf(header, sizeof(header), "Retry-After: %" PRIu64 "\r\n", wait_ns / 1000000000 + 1);
-    publish_refuse(http, 429, header, "too_many_messages",
-                   overloaded ? "messages come faster than clients can be given them; try again "
-                                "after the seconds in Retry-After"
-                              : "publish_rate is used up; try again after the seconds in "
-                                "Retry-After");
+    publish_endpoint_refuse(http, 429, header, "too_many_messages",
+                            overloaded
+                                ? "messages come faster than clients can be given them; try again "
+                                  "after the seconds in Retry-After"
+                                : "publish_rate is used up; try again after the seconds in "
+                                  "Retry-After");
     return false;
 }
 
 /* Hands the request over and waits for its answer; frees it when it cannot go. */
 static void publish_submit(struct http_conn *http, struct publish_request *request, bool as_array)
 {
-    if (!publish_within_rate(http, request->count)) {
+    if (!publish_endpoint_within_rate(http, request->count)) {
         publish_request_free(&request);
         return;
     }
@@ -159,7 +161,8 @@ static struct publish_request *publish_new_request(struct http_conn *http, size_
     struct publish_request *request = publish_request_new(&http->conn->thread->stage, count);
 
     if (request == NULL)
-        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        publish_endpoint_refuse(http, 503, NULL, "no_memory",
+                                "the server has no memory; try again later");
     return request;
 }
 
@@ -187,16 +190,28 @@ static void publish_message(struct http_conn *http, struct message *message)
     publish_submit(http, request, false);
 }
 
-static void publish_one(struct http_conn *http, const struct envelope_context *context,
-                        struct span text)
+/* Sends the message where its envelope says. */
+static void publish_single(struct http_conn *http, struct message *message,
+                           const struct envelope_to *to)
 {
-    char error[ENVELOPE_ERROR];
-    struct message *message = envelope_parse(context, text, error);
-
-    if (message != NULL)
-        publish_message(http, message);
+    if (to->given)
+        publish_directed(http, message, to);
     else
-        publish_refuse(http, 400, NULL, "bad_envelope", error);
+        publish_message(http, message);
+}
+
+static void publish_one(struct http_conn *http, struct span text)
+{
+    struct envelope_context context = publish_context(http);
+    struct envelope_to to = {.given = false};
+    char error[ENVELOPE_ERROR];
+
+    context.to = &to;
+    struct message *message = envelope_parse(&context, text, error);
+    if (message != NULL)
+        publish_single(http, message, &to);
+    else
+        publish_endpoint_refuse(http, 400, NULL, "bad_envelope", error);
 }
 
 static size_t publish_count(struct span array)
@@ -214,7 +229,7 @@ static struct publish_request *publish_begin_array(struct http_conn *http, size_
 {
     if (count > 0 && count <= PUBLISH_MAX_BATCH)
         return publish_new_request(http, count);
-    publish_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
+    publish_endpoint_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
     return NULL;
 }
 
@@ -229,7 +244,7 @@ static bool publish_add_element(struct http_conn *http, struct publish_request *
         return true;
     }
     snprintf(text, sizeof(text), "element %zu: %s", (*request)->count, error);
-    publish_refuse(http, 400, NULL, "bad_envelope", text);
+    publish_endpoint_refuse(http, 400, NULL, "bad_envelope", text);
     publish_request_free(request);
     return false;
 }
@@ -259,11 +274,11 @@ static void publish_envelopes(struct http_conn *http)
 
     if (body.len == 0 || !json_text_valid(body.ptr, body.len, error)) {
         snprintf(text, sizeof(text), "the body is not JSON: %s", body.len ? error : "it is empty");
-        publish_refuse(http, 400, NULL, "bad_json", text);
+        publish_endpoint_refuse(http, 400, NULL, "bad_json", text);
     } else if (body.ptr[0] == '[') {
         publish_array(http, &context, body);
     } else {
-        publish_one(http, &context, body);
+        publish_one(http, body);
     }
 }
 
@@ -279,13 +294,14 @@ static void publish_refuse_msgpack(struct http_conn *http, const char *error)
     char text[ENVELOPE_ERROR];
 
     snprintf(text, sizeof(text), "the body cannot be used as MessagePack: %s", error);
-    publish_refuse(http, 400, NULL, "bad_msgpack", text);
+    publish_endpoint_refuse(http, 400, NULL, "bad_msgpack", text);
 }
 
 /* Makes the message of one envelope; NULL with a sentence in `error`. `*malformed`: it was not even
  * MessagePack. */
 static struct message *publish_unpack(const struct http_conn *http, struct span packed,
-                                      bool *malformed, char error[ENVELOPE_ERROR])
+                                      struct envelope_to *to, bool *malformed,
+                                      char error[ENVELOPE_ERROR])
 {
     struct envelope_context context = publish_context(http);
     struct message *message = NULL;
@@ -296,6 +312,7 @@ static struct message *publish_unpack(const struct http_conn *http, struct span 
     if (!*malformed) {
         context.attachments = decoded.attachments;
         context.attachment_count = decoded.attachment_count;
+        context.to = to;
         message = envelope_parse(&context, publish_span(&decoded.json), error);
     } else {
         snprintf(error, ENVELOPE_ERROR, "%s", wrong);
@@ -313,8 +330,8 @@ static void publish_packed_array(struct http_conn *http, struct packarray *array
     bool malformed;
 
     while (request != NULL && packarray_next(array, &element))
-        if (!publish_add_element(http, &request, publish_unpack(http, element, &malformed, error),
-                                 error))
+        if (!publish_add_element(http, &request,
+                                 publish_unpack(http, element, NULL, &malformed, error), error))
             return;
     if (request == NULL)
         return;
@@ -330,6 +347,7 @@ static void publish_packed_array(struct http_conn *http, struct packarray *array
 static void publish_packed(struct http_conn *http)
 {
     struct span body = publish_span(&http->msg->body);
+    struct envelope_to to = {.given = false};
     char error[ENVELOPE_ERROR];
     struct packarray array;
     bool malformed;
@@ -338,13 +356,13 @@ static void publish_packed(struct http_conn *http)
         publish_packed_array(http, &array);
         return;
     }
-    struct message *message = publish_unpack(http, body, &malformed, error);
+    struct message *message = publish_unpack(http, body, &to, &malformed, error);
     if (message != NULL)
-        publish_message(http, message);
+        publish_single(http, message, &to);
     else if (malformed)
         publish_refuse_msgpack(http, error);
     else
-        publish_refuse(http, 400, NULL, "bad_envelope", error);
+        publish_endpoint_refuse(http, 400, NULL, "bad_envelope", error);
 }
 
 /* The parts of /publish/ROOM/EVENT?namespace=&key=, decoded. */
@@ -424,12 +442,13 @@ static struct message *publish_make(struct http_conn *http, const struct publish
     if (wrong == NULL)
         wrong = envelope_check_event(event);
     if (wrong != NULL) {
-        publish_refuse(http, 400, NULL, "bad_target", wrong);
+        publish_endpoint_refuse(http, 400, NULL, "bad_target", wrong);
         return NULL;
     }
     struct message *message = message_new(&publication, publish_server(http)->io_thread_count);
     if (message == NULL)
-        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        publish_endpoint_refuse(http, 503, NULL, "no_memory",
+                                "the server has no memory; try again later");
     return message;
 }
 
@@ -440,7 +459,8 @@ static bool publish_bytes(struct http_conn *http, struct publish_data *data)
     data->json = (struct span){PUBLISH_PLACEHOLDER, strlen(PUBLISH_PLACEHOLDER)};
     data->unpacked.attachments[0] = refbuf_copy(body->data, body->len);
     if (data->unpacked.attachments[0] == NULL) {
-        publish_refuse(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        publish_endpoint_refuse(http, 503, NULL, "no_memory",
+                                "the server has no memory; try again later");
         return false;
     }
     data->unpacked.attachment_count = 1;
@@ -459,7 +479,7 @@ static bool publish_json(struct http_conn *http, struct publish_data *data)
     if (json_text_valid(data->json.ptr, data->json.len, error))
         return true;
     snprintf(text, sizeof(text), "the body is not JSON (a text needs double quotes): %s", error);
-    publish_refuse(http, 400, NULL, "bad_json", text);
+    publish_endpoint_refuse(http, 400, NULL, "bad_json", text);
     return false;
 }
 
@@ -501,7 +521,7 @@ static void publish_to_target(struct http_conn *http, struct span path, struct s
     struct message *message = NULL;
 
     if (wrong != NULL)
-        publish_refuse(http, 400, NULL, "bad_target", wrong);
+        publish_endpoint_refuse(http, 400, NULL, "bad_target", wrong);
     else if (publish_read_data(http, &data))
         message = publish_make(http, &target, &data);
     packjson_free(&data.unpacked);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine_queue.h"
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/clock.h"
@@ -10,6 +11,7 @@
 /* Where the client with a pid is. */
 struct recovery_entry {
     struct idtable_node node;          /* the pid */
+    struct idtable_node address;       /* the id of its socket */
     struct io_thread *thread;          /* that it is connected to, */
     uint8_t session[SESSION_ID_BYTES]; /* and its session there */
     struct recovery_record *record;    /* what is kept of it; NULL: it is connected */
@@ -32,13 +34,22 @@ struct recovery_notice {
     struct recovery_record *record;
 };
 
-bool recovery_table_init(struct recovery_table *table, recovery_yield *yield)
+bool recovery_table_init(struct recovery_table *table, recovery_yield *yield, recovery_hold *hold)
 {
     table->yield = yield;
+    table->hold = hold;
     TAILQ_INIT(&table->kept);
     TAILQ_INIT(&table->deferred);
     table->kept_count = 0;
-    return idtable_init(&table->entries);
+    return idtable_init(&table->entries) && idtable_init(&table->addresses);
+}
+
+void recovery_record_free(struct recovery_record *record)
+{
+    if (record == NULL)
+        return;
+    strbuf_free(&record->queue);
+    free(record);
 }
 
 static struct recovery_entry *recovery_find(const struct recovery_table *table,
@@ -59,7 +70,7 @@ static struct recovery_record *recovery_take(struct io_thread *home, struct reco
     entry->record = NULL;
     TAILQ_REMOVE(&home->recovery.kept, entry, link);
     home->recovery.kept_count--;
-    home->recovery.kept_bytes -= record->bytes;
+    home->recovery.kept_bytes -= record->bytes + record->queue.len;
     stats_sub(&home->stats.recovery_kept, 1);
     return record;
 }
@@ -73,10 +84,11 @@ static void recovery_answer(struct recovery_claim *claim, struct recovery_record
 
 static void recovery_remove(struct io_thread *home, struct recovery_entry *entry)
 {
-    free(recovery_take(home, entry));
+    recovery_record_free(recovery_take(home, entry));
     if (entry->claim != NULL)
         recovery_answer(entry->claim, NULL);
     idtable_remove(&home->recovery.entries, &entry->node);
+    idtable_remove(&home->recovery.addresses, &entry->address);
     free(entry);
 }
 
@@ -95,14 +107,15 @@ void recovery_table_destroy(struct recovery_table *table)
         idtable_remove(&table->entries, node);
         if (entry->claim != NULL)
             recovery_claim_free(entry->claim);
-        free(entry->record);
+        recovery_record_free(entry->record);
         free(entry);
     }
     idtable_destroy(&table->entries);
+    idtable_destroy(&table->addresses);
 }
 
 bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
-                       uint8_t pid[SESSION_ID_BYTES])
+                       const uint8_t address[SESSION_ID_BYTES], uint8_t pid[SESSION_ID_BYTES])
 {
     struct recovery_entry *entry = calloc(1, sizeof(*entry));
 
@@ -114,6 +127,8 @@ bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_I
     memcpy(entry->session, session, SESSION_ID_BYTES);
     entry->thread = thread;
     idtable_add(&thread->recovery.entries, &entry->node);
+    memcpy(entry->address.id, address, SESSION_ID_BYTES);
+    idtable_add(&thread->recovery.addresses, &entry->address);
     return true;
 }
 
@@ -127,20 +142,25 @@ static unsigned recovery_limit(const struct io_thread *home)
     return limit > 0 ? limit : 1;
 }
 
+/* And how many bytes they may take. */
+static size_t recovery_budget(const struct io_thread *home)
+{
+    return (size_t)recovery_limit(home) * RECOVERY_MEAN_BYTES;
+}
+
 static void recovery_put(struct io_thread *home, struct recovery_entry *entry,
                          struct recovery_record *record)
 {
     struct recovery_table *table = &home->recovery;
 
-    free(recovery_take(home, entry));
+    recovery_record_free(recovery_take(home, entry));
     entry->record = record;
     entry->kept_until_ms = clock_ms() + (uint64_t)home->config->recovery_time * 1000;
     TAILQ_INSERT_TAIL(&table->kept, entry, link);
     table->kept_count++;
-    table->kept_bytes += record->bytes;
+    table->kept_bytes += record->bytes + record->queue.len;
     stats_add(&home->stats.recovery_kept, 1);
-    while (table->kept_count > recovery_limit(home) ||
-           table->kept_bytes > (size_t)recovery_limit(home) * RECOVERY_MEAN_BYTES)
+    while (table->kept_count > recovery_limit(home) || table->kept_bytes > recovery_budget(home))
         recovery_remove(home, TAILQ_FIRST(&table->kept));
 }
 
@@ -160,7 +180,7 @@ static void recovery_on_keep(struct io_thread *home, const uint8_t pid[SESSION_I
     struct recovery_claim *claim = entry != NULL ? entry->claim : NULL;
 
     if (entry == NULL) {
-        free(record);
+        recovery_record_free(record);
     } else if (claim != NULL) {
         entry->claim = NULL;
         recovery_grant(entry, claim, record);
@@ -258,7 +278,7 @@ void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]
         recovery_new_notice(record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET, pid);
 
     if (notice == NULL) {
-        free(record);
+        recovery_record_free(record);
         return;
     }
     notice->record = record;
@@ -279,7 +299,7 @@ void recovery_submit(struct recovery_claim *claim)
 void recovery_claim_free(struct recovery_claim *claim)
 {
     strbuf_free(&claim->auth);
-    free(claim->record);
+    recovery_record_free(claim->record);
     free(claim);
 }
 
@@ -300,6 +320,84 @@ void recovery_retry(struct io_thread *thread)
         TAILQ_REMOVE(&thread->recovery.deferred, claim, link);
         claim->resume(&claim->mail, thread);
     }
+}
+
+/* --- Directed messages for clients that are not where their address says */
+
+/* Adds to what is kept of the client; who has too much already is not the one to make others be
+ * forgotten. */
+static enum directed_result recovery_hold_directed(struct io_thread *thread,
+                                                   struct recovery_record *record,
+                                                   const struct directed *directed)
+{
+    if (engine_queue_is_full(&record->queue))
+        return DIRECTED_FULL;
+    return thread->recovery.hold(thread, record, directed) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
+}
+
+static enum directed_result recovery_hold_kept(struct io_thread *home,
+                                               struct recovery_record *record,
+                                               const struct directed *directed)
+{
+    size_t before = record->queue.len;
+    enum directed_result result;
+
+    if (home->recovery.kept_bytes + directed->bytes > recovery_budget(home))
+        return DIRECTED_FULL;
+    result = recovery_hold_directed(home, record, directed);
+    home->recovery.kept_bytes += record->queue.len - before;
+    return result;
+}
+
+/* What is kept of a client that has come back to this thread and has to wait a moment. */
+static struct recovery_record *recovery_find_deferred(const struct io_thread *thread,
+                                                      const uint8_t address[SESSION_ID_BYTES])
+{
+    struct recovery_claim *claim;
+
+    TAILQ_FOREACH (claim, &thread->recovery.deferred, link)
+        if (claim->record != NULL && memcmp(claim->record->id, address, SESSION_ID_BYTES) == 0)
+            return claim->record;
+    return NULL;
+}
+
+/* On the home thread. A client that is not where it is said to be has been closed: the mail that
+ * says so is on its way, and the message arrives behind it. */
+static void recovery_redirect_home(struct io_thread *home, struct directed *directed)
+{
+    struct idtable_node *node = idtable_find(&home->recovery.addresses, directed->to);
+    struct recovery_entry *entry =
+        node != NULL ? CONTAINER_OF(node, struct recovery_entry, address) : NULL;
+    struct session *session = NULL;
+
+    if (entry == NULL) {
+        directed_finish(directed, home, DIRECTED_UNKNOWN);
+        return;
+    }
+    if (entry->record != NULL) {
+        directed_finish(directed, home, recovery_hold_kept(home, entry->record, directed));
+        return;
+    }
+    if (entry->thread == home)
+        session = session_addressed(&home->delivery, directed->message->namespace, entry->session,
+                                    directed->to);
+    if (session != NULL)
+        directed_give(directed, home, session);
+    else
+        directed_forward(directed, entry->thread, entry->session);
+}
+
+void recovery_redirect(struct io_thread *thread, struct directed *directed)
+{
+    struct recovery_record *record = recovery_find_deferred(thread, directed->to);
+    struct io_thread *home = recovery_home(thread, directed->to);
+
+    if (record != NULL)
+        directed_finish(directed, thread, recovery_hold_directed(thread, record, directed));
+    else if (thread == home)
+        recovery_redirect_home(thread, directed);
+    else
+        directed_forward(directed, home, directed->to);
 }
 
 void recovery_expire(struct io_thread *thread, uint64_t now_ms)

@@ -16,6 +16,9 @@
  *   yield   home -> the client's thread        give it up; a keep or a forget follows
  *   answer  home -> the returning thread       what was kept; or nothing
  *
+ * The client's address is of the same home. So a directed message finds there what is kept of a
+ * client that is lost, and waits with it; or the way to where it came back (recovery_redirect).
+ *
  * Each I/O thread owns one table. Mails of one thread arrive in order, so a yield that finds no
  * client has been overtaken by a keep or a forget.
  */
@@ -35,11 +38,13 @@ struct recovery_room {
     uint64_t from;    /* messages up to here were not meant for it */
 };
 
-/* What is kept of a client in a namespace: one allocation. */
+/* What is kept of a client in a namespace. */
 struct recovery_record {
-    size_t bytes; /* that it takes */
+    size_t bytes; /* that it takes, but for the queue */
     int namespace;
     uint8_t id[SESSION_ID_BYTES]; /* of its socket */
+    bool msgpack;                 /* what the queue is written in */
+    struct strbuf queue;          /* packets for it alone (engine_queue.h) */
     size_t room_count;
     struct recovery_room rooms[];
 };
@@ -67,9 +72,15 @@ TAILQ_HEAD(recovery_claim_list, recovery_claim);
 typedef void recovery_yield(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
                             const uint8_t pid[SESSION_ID_BYTES]);
 
+/* Adds a directed message to what waits for the client; false when memory is out. */
+typedef bool recovery_hold(struct io_thread *thread, struct recovery_record *record,
+                           const struct directed *directed);
+
 struct recovery_table {
     recovery_yield *yield;
+    recovery_hold *hold;
     struct idtable entries;    /* by pid */
+    struct idtable addresses;  /* the same, by the sockets' ids */
     struct recovery_list kept; /* of these, those of lost clients; the oldest first */
     unsigned kept_count;
     size_t kept_bytes;
@@ -77,12 +88,18 @@ struct recovery_table {
 };
 
 /* False when memory is out. */
-bool recovery_table_init(struct recovery_table *table, recovery_yield *yield) MUST_CHECK;
+bool recovery_table_init(struct recovery_table *table, recovery_yield *yield,
+                         recovery_hold *hold) MUST_CHECK;
 void recovery_table_destroy(struct recovery_table *table);
 
-/* A client connects: gives it a pid, at home here. False when memory is out. */
+/* A client connects, and is addressed by that id of this thread: gives it a pid, at home here.
+ * False when memory is out. */
 bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                       const uint8_t address[SESSION_ID_BYTES],
                        uint8_t pid[SESSION_ID_BYTES]) MUST_CHECK;
+
+/* Frees it; NULL is none. */
+void recovery_record_free(struct recovery_record *record);
 
 /* Takes over the record (NULL: memory is out, and it is forgotten). */
 void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
@@ -93,6 +110,10 @@ void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTE
 /* Takes over the claim; `resume` is called with it on the client's thread, and frees it. */
 void recovery_submit(struct recovery_claim *claim);
 void recovery_claim_free(struct recovery_claim *claim);
+
+/* A directed message has not found its addressee on this thread: keeps it for a lost client, or
+ * sends it after one that has come back elsewhere. */
+void recovery_redirect(struct io_thread *thread, struct directed *directed);
 
 /* The client is ahead of this thread, having been given more by another one: the answer is opened
  * again once this thread has come so far. */

@@ -31,11 +31,12 @@ struct server {
     struct acceptor acceptor;
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;
-    _Atomic uint64_t newest_seq;     /* that the broadcast stage has given out */
-    struct ratelimit publish_limit;  /* atomic */
-    atomic_size_t publish_in_flight; /* bytes of messages that not all threads have accepted */
-    struct mail *goodbyes;           /* one per I/O thread */
-    struct event_base *base;         /* of the main thread */
+    _Atomic uint64_t newest_seq;      /* that the broadcast stage has given out */
+    struct ratelimit publish_limit;   /* atomic */
+    atomic_size_t publish_in_flight;  /* bytes of messages that not all threads have accepted */
+    atomic_size_t directed_in_flight; /* bytes of directed messages on their way */
+    struct mail *goodbyes;            /* one per I/O thread */
+    struct event_base *base;          /* of the main thread */
     struct event term, interrupt, hangup, poll;
     uint64_t give_up_ms; /* while stopping */
 };

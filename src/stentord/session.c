@@ -45,8 +45,7 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     session->ops = ops;
     session->client = client;
     session->delivery = delivery;
-    session_id_make(&delivery->id_pool, session->id);
-    memcpy(session->id + 1, &session->slot, sizeof(session->slot));
+    session_make_address(session, session->id);
     delivery_dialect_join(delivery, dialect);
     *session_cursor(session) = (struct cursor){
         .seq = cursor,
@@ -60,7 +59,15 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
     return session;
 }
 
-struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES])
+void session_make_address(const struct session *session, uint8_t id[SESSION_ID_BYTES])
+{
+    session_id_make(&session->delivery->id_pool, id);
+    memcpy(id + 1, &session->slot, sizeof(session->slot));
+}
+
+/* Whoever has the place that the id names; NULL when nobody has. */
+static struct session *session_at(const struct delivery *delivery,
+                                  const uint8_t id[SESSION_ID_BYTES])
 {
     const struct cursor *cursor;
     uint32_t slot;
@@ -69,9 +76,26 @@ struct session *session_find(const struct delivery *delivery, const uint8_t id[S
     if (slot >= delivery->cursors.count)
         return NULL;
     cursor = &delivery->cursors.cursors[slot];
-    return cursor->lag != SESSION_GONE && memcmp(cursor->session->id, id, SESSION_ID_BYTES) == 0
-               ? cursor->session
-               : NULL;
+    return cursor->lag != SESSION_GONE ? cursor->session : NULL;
+}
+
+struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES])
+{
+    struct session *session = session_at(delivery, id);
+
+    return session != NULL && memcmp(session->id, id, SESSION_ID_BYTES) == 0 ? session : NULL;
+}
+
+struct session *session_addressed(const struct delivery *delivery, int namespace,
+                                  const uint8_t at[SESSION_ID_BYTES],
+                                  const uint8_t address[SESSION_ID_BYTES])
+{
+    struct session *session = session_at(delivery, at);
+    const uint8_t *own = session != NULL && session->ops->address != NULL
+                             ? session->ops->address(session, namespace)
+                             : NULL;
+
+    return own != NULL && memcmp(own, address, SESSION_ID_BYTES) == 0 ? session : NULL;
 }
 
 void session_attach(struct session *session, struct conn *conn, uint8_t answer)

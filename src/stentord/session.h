@@ -20,28 +20,13 @@
 #include "dialect.h"
 #include "room.h"
 #include "session_id.h"
+#include "session_ops.h"
 #include "stentor/base/json.h"
 #include "stentor/base/refbuf.h"
 
 struct conn;
 struct delivery;
 struct session;
-
-/* How a session's protocol says things that are for this client alone. */
-struct session_ops {
-    /* Messages of the room from `from` to `to` will not come. May close the session. */
-    void (*gap)(struct session *session, const struct room *room, uint64_t from, uint64_t to);
-    /* Closes the session: it fell too far behind. */
-    void (*too_slow)(struct session *session);
-    /* These two for polls. Sends the encodings as one response; what the socket does not take is
-     * kept. Bytes that were written, or -1 when they were not: the session is gone, or was AWAY
-     * first. */
-    ssize_t (*answer)(struct session *session, struct refbuf *const *encodings, int count);
-    /* A response with one message has been sent, and something is to be done about its connection
-     * at once. In the common case it is not: the session is AWAY and finds out with the next poll.
-     */
-    void (*answered)(struct session *session);
-};
 
 struct membership {
     struct room *room;
@@ -91,6 +76,15 @@ struct cursor *session_cursor(const struct session *session);
 
 /* The session of this thread with that id; NULL without one. */
 struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES]);
+
+/* The session of this thread in the place that the id `at` names, if it has that address in the
+ * namespace; NULL without one. */
+struct session *session_addressed(const struct delivery *delivery, int namespace,
+                                  const uint8_t at[SESSION_ID_BYTES],
+                                  const uint8_t address[SESSION_ID_BYTES]);
+
+/* Another id by which the session is found: its thread, its slot, and the rest at random. */
+void session_make_address(const struct session *session, uint8_t id[SESSION_ID_BYTES]);
 
 /* Has it a connection to write to? */
 static inline bool session_is_attached(const struct session *session)

@@ -1,8 +1,10 @@
 /*
  * session_id.h - the ids of sessions, sockets and pids: 16 bytes, 22 characters as text.
  *
- * The first byte names the I/O thread. In a session's id the next four name its place in the
- * thread's table of cursors, by which it is found; all others are random, and an id is a secret.
+ * The first byte names the I/O thread. In the ids of sessions and sockets the next four name the
+ * session's place in the thread's table of cursors, by which it is found; all others are random. An
+ * Engine.IO session's id and a pid are secrets; a socket's id, and that of a native or SSE client,
+ * is the address by which others send to it.
  * A pool belongs to one I/O thread.
  */
 #ifndef STENTORD_SESSION_ID_H

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoder.h"
 #include "io_thread.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
@@ -96,6 +97,48 @@ static void socketio_on_gap(struct engine *engine, const struct room *room, uint
     strbuf_append_str(&data, "}]");
     socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
     strbuf_free(&data);
+}
+
+/* A client is addressed as its socket in the namespace is. */
+static const uint8_t *socketio_address(const struct engine *engine, int namespace)
+{
+    const struct socketio_socket *socket = socketio_client_find(engine->client, namespace);
+
+    return socket != NULL && !socket->connecting ? socket->id : NULL;
+}
+
+struct socket_io_packet socketio_client_directed(const struct config *config,
+                                                 const struct directed *directed,
+                                                 struct strbuf *data)
+{
+    const struct message *message = directed->message;
+    const char *namespace = config->namespaces[message->namespace];
+    char from[SESSION_ID_TEXT];
+
+    session_id_text(directed->from, from);
+    encoder_socketio_directed(message, directed->has_from ? from : NULL, data);
+    return (struct socket_io_packet){
+        .type = message->attachment_count > 0 ? SOCKET_IO_BINARY_EVENT : SOCKET_IO_EVENT,
+        .attachments = (unsigned)message->attachment_count,
+        .namespace = {namespace, strlen(namespace)},
+    };
+}
+
+static enum directed_result socketio_on_directed(struct engine *engine,
+                                                 const struct directed *directed)
+{
+    const struct message *message = directed->message;
+    struct strbuf data = STRBUF_INIT;
+    const struct socket_io_packet head =
+        socketio_client_directed(engine->thread->config, directed, &data);
+
+    if (data.failed)
+        engine_close(engine, CLOSE_NO_MEMORY);
+    else
+        socketio_client_send(engine->client, &head, (struct span){data.data, data.len},
+                             message->attachments, message->attachment_count);
+    strbuf_free(&data);
+    return engine->closed ? DIRECTED_NO_MEMORY : DIRECTED_QUEUED;
 }
 
 /* --- Receiving */
@@ -246,7 +289,7 @@ static bool socketio_on_open(struct engine *engine)
 static void socketio_on_close(struct engine *engine, enum close_reason reason)
 {
     stats_sub(&engine->thread->stats.clients_socketio, 1);
-    socketio_connect_keep(engine->client, reason);
+    socketio_keep_lost(engine->client, reason);
 }
 
 static void socketio_on_free(struct engine *engine)
@@ -264,6 +307,8 @@ const struct engine_app socketio_client_app = {
     .name = "socketio",
     .on_open = socketio_on_open,
     .on_message = socketio_on_message,
+    .address = socketio_address,
+    .on_directed = socketio_on_directed,
     .on_gap = socketio_on_gap,
     .on_close = socketio_on_close,
     .on_free = socketio_on_free,

@@ -71,14 +71,27 @@ void socketio_connect_default(struct socketio_client *client);
 /* A DISCONNECT packet: takes the client out of everything in the namespace. */
 void socketio_connect_end(struct socketio_client *client, struct socketio_socket *socket);
 
-/* The transport is lost: keeps what is needed to recover the client's sockets. */
-void socketio_connect_keep(struct socketio_client *client, enum close_reason reason);
-
 /* Another transport of the same client wants the socket with that pid: gives it up. */
 recovery_yield socketio_connect_yield;
 
-/* Does what the event asks for and answers its acknowledgement (socketio_events.c). */
-void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event);
+/* The transport is lost: keeps what is needed to recover the client's sockets (socketio_keep.c). */
+void socketio_keep_lost(struct socketio_client *client, enum close_reason reason);
+
+/* A directed message waits for a client that is lost. */
+recovery_hold socketio_keep_hold;
+
+/* The client is back: gives it what waits for it alone. */
+void socketio_keep_restore(struct socketio_client *client, const struct recovery_record *record);
+
+/* A directed message as a packet: its head, and its data in `data`, which is failed without memory.
+ */
+struct socket_io_packet socketio_client_directed(const struct config *config,
+                                                 const struct directed *directed,
+                                                 struct strbuf *data);
+
+/* Does what the event asks for and answers its acknowledgement, now or later (socketio_events.c).
+ */
+void socketio_event_handle(struct socketio_client *client, struct socketio_event *event);
 
 /* Joins a room by a client's wish; NULL or what is wrong (socketio_events.c). */
 const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room);

@@ -27,7 +27,7 @@ static struct socketio_socket *socketio_add_socket(struct socketio_client *clien
     }
     struct socketio_socket *socket = &sockets[client->socket_count++];
     *socket = (struct socketio_socket){.namespace = namespace};
-    session_id_make(&client->engine->session->delivery->id_pool, socket->id);
+    session_make_address(client->engine->session, socket->id);
     return socket;
 }
 
@@ -169,8 +169,9 @@ static void socketio_connect_new(struct socketio_client *client, struct socketio
         socketio_refuse(client, (struct span){name, strlen(name)}, error);
         return;
     }
-    socket->has_pid = thread->config->recovery_time > 0 && !socketio_is_old(client) &&
-                      recovery_register(thread, client->engine->session->id, socket->pid);
+    socket->has_pid =
+        thread->config->recovery_time > 0 && !socketio_is_old(client) &&
+        recovery_register(thread, client->engine->session->id, socket->id, socket->pid);
     socketio_connected(client, socket, auth);
 }
 
@@ -299,7 +300,10 @@ static void socketio_resume(struct socketio_client *client, struct socketio_sock
         memcpy(socket->pid, claim->pid, SESSION_ID_BYTES);
         socket->has_pid = true;
         stats_add(&thread->stats.recovered, 1);
+        engine_cork(client->engine);
         socketio_connected(client, socket, auth);
+        socketio_keep_restore(client, claim->record);
+        engine_uncork(client->engine);
         return;
     }
     stats_add(&thread->stats.recovery_missed, 1);
@@ -399,79 +403,7 @@ void socketio_connect_end(struct socketio_client *client, struct socketio_socket
     socketio_remove_socket(client, socket);
 }
 
-/* --- The transport is lost */
-
-/* The bytes that the names of the client's rooms in the namespace take, and how many these are. */
-static size_t socketio_measure_rooms(const struct session *session, int namespace, size_t *count)
-{
-    size_t bytes = 0;
-
-    *count = 0;
-    for (uint32_t i = 0; i < session->membership_count; i++) {
-        const struct room *room = session->memberships[i].room;
-        if (room->namespace != namespace)
-            continue;
-        bytes += room->name_len;
-        ++*count;
-    }
-    return bytes;
-}
-
-static struct recovery_record *socketio_make_record(const struct session *session,
-                                                    const struct socketio_socket *socket)
-{
-    size_t count, names = socketio_measure_rooms(session, socket->namespace, &count);
-    struct recovery_record *record =
-        malloc(sizeof(*record) + count * sizeof(record->rooms[0]) + names);
-    char *text;
-
-    if (record == NULL)
-        return NULL;
-    record->bytes = sizeof(*record) + count * sizeof(record->rooms[0]) + names;
-    record->namespace = socket->namespace;
-    memcpy(record->id, socket->id, SESSION_ID_BYTES);
-    record->room_count = 0;
-    text = (char *)&record->rooms[count];
-    for (uint32_t i = 0; i < session->membership_count; i++) {
-        const struct membership *membership = &session->memberships[i];
-        const struct room *room = membership->room;
-
-        if (room->namespace != socket->namespace)
-            continue;
-        memcpy(text, room->name, room->name_len);
-        record->rooms[record->room_count++] = (struct recovery_room){
-            .name = {text, room->name_len},
-            .from = membership->joined,
-        };
-        text += room->name_len;
-    }
-    return record;
-}
-
-/* Who broke the protocol begins anew. */
-static bool socketio_is_worth_keeping(enum close_reason reason)
-{
-    return reason != CLOSE_PROTOCOL_ERROR && reason != CLOSE_NO_MEMORY;
-}
-
-void socketio_connect_keep(struct socketio_client *client, enum close_reason reason)
-{
-    struct io_thread *thread = client->engine->thread;
-
-    if (thread->stopping)
-        return; /* nobody will come back, and nobody opens mails any more */
-    for (uint32_t i = 0; i < client->socket_count; i++) {
-        const struct socketio_socket *socket = &client->sockets[i];
-
-        if (!socket->has_pid)
-            continue;
-        if (socketio_is_worth_keeping(reason))
-            recovery_keep(thread, socket->pid,
-                          socketio_make_record(client->engine->session, socket));
-        else
-            recovery_forget(thread, socket->pid);
-    }
-}
+/* --- The client comes by another transport */
 
 static bool socketio_has_pid(const struct socketio_client *client,
                              const uint8_t pid[SESSION_ID_BYTES])

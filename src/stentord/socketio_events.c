@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client_publish.h"
+#include "client_send.h"
 #include "conformance.h"
 #include "io_thread.h"
 #include "socketio_client.h"
@@ -51,9 +52,68 @@ static const char *socketio_event_publish(struct socketio_client *client,
                : error;
 }
 
+static void socketio_event_ack(struct socketio_client *client,
+                               const struct socket_io_packet *packet, const char *error)
+{
+    struct socket_io_packet head = *packet;
+    struct strbuf data = STRBUF_INIT;
+
+    head.type = SOCKET_IO_ACK;
+    head.attachments = 0;
+    if (error == NULL) {
+        strbuf_append_str(&data, "[{\"ok\":true}]");
+    } else {
+        strbuf_append_str(&data, "[{\"ok\":false,\"error\":");
+        json_append_string(&data, error, strlen(error));
+        strbuf_append_str(&data, "}]");
+    }
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
+    strbuf_free(&data);
+}
+
+/* What was sent has arrived, or cannot: acknowledges the client's event. */
+static void socketio_event_sent(struct directed *directed)
+{
+    const char *namespace = directed->origin->config->namespaces[directed->message->namespace];
+    const struct socket_io_packet packet = {
+        .namespace = {namespace, strlen(namespace)},
+        .has_ack = true,
+        .ack = directed->ack,
+    };
+    struct engine *engine = engine_find(directed->origin, directed->sender);
+
+    if (engine == NULL || engine->app != &socketio_client_app ||
+        socketio_client_find(engine->client, directed->message->namespace) == NULL)
+        return; /* the sender has gone */
+    if (directed->result != DIRECTED_QUEUED)
+        stats_add(&directed->origin->stats.client_events_refused, 1);
+    socketio_event_ack(engine->client, &packet, directed_error(directed->result));
+}
+
+static const char *socketio_event_send(struct socketio_client *client, struct socketio_event *event,
+                                       char error[ENVELOPE_ERROR])
+{
+    const struct client_sending sending = {
+        .session = client->engine->session,
+        .namespace = event->namespace,
+        .envelope = socketio_event_argument(event),
+        .attachments = event->attachments,
+        .attachment_count = event->attachment_count,
+        .done = event->packet.has_ack ? socketio_event_sent : NULL,
+        .ack = event->packet.ack,
+    };
+
+    if (sending.envelope.len == 0)
+        return "send needs an object: {to, event, data}";
+    if (!client_send(client->engine->thread, &sending, error))
+        return error;
+    event->packet.has_ack = false; /* for now: it follows once the message has arrived */
+    return NULL;
+}
+
 /* NULL when the event was carried out, or a sentence. */
 static const char *socketio_event_execute(struct socketio_client *client,
-                                          const struct socketio_event *event, const json_t *args,
+                                          struct socketio_event *event, const json_t *args,
                                           char error[ENVELOPE_ERROR])
 {
     const json_t *event_name = json_array_get(args, 0);
@@ -71,29 +131,12 @@ static const char *socketio_event_execute(struct socketio_client *client,
                                 : "leave needs a room's name";
     if (strcmp(name, "publish") == 0)
         return socketio_event_publish(client, event, error);
-    return "unknown event; this server understands join, leave and publish";
+    if (strcmp(name, "send") == 0)
+        return socketio_event_send(client, event, error);
+    return "unknown event; this server understands join, leave, publish and send";
 }
 
-static void socketio_event_ack(struct socketio_client *client, const struct socketio_event *event,
-                               const char *error)
-{
-    struct socket_io_packet head = event->packet;
-    struct strbuf data = STRBUF_INIT;
-
-    head.type = SOCKET_IO_ACK;
-    head.attachments = 0;
-    if (error == NULL) {
-        strbuf_append_str(&data, "[{\"ok\":true}]");
-    } else {
-        strbuf_append_str(&data, "[{\"ok\":false,\"error\":");
-        json_append_string(&data, error, strlen(error));
-        strbuf_append_str(&data, "}]");
-    }
-    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
-    strbuf_free(&data);
-}
-
-void socketio_event_handle(struct socketio_client *client, const struct socketio_event *event)
+void socketio_event_handle(struct socketio_client *client, struct socketio_event *event)
 {
     struct stats *stats = &client->engine->thread->stats;
     char buffer[ENVELOPE_ERROR];
@@ -109,6 +152,6 @@ void socketio_event_handle(struct socketio_client *client, const struct socketio
     if (error != NULL)
         stats_add(&stats->client_events_refused, 1);
     if (event->packet.has_ack)
-        socketio_event_ack(client, event, error);
+        socketio_event_ack(client, &event->packet, error);
     json_decref(args);
 }

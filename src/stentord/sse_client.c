@@ -4,6 +4,8 @@
 
 #include "cors.h"
 #include "delivery.h"
+#include "encoder.h"
+#include "engine_queue.h"
 #include "io_thread.h"
 #include "room_query.h"
 #include "stentor/base/clock.h"
@@ -34,7 +36,34 @@ static void sse_too_slow(struct session *session)
     conn_close(session->conn, CLOSE_TOO_SLOW);
 }
 
+static const uint8_t *sse_address(const struct session *session, int namespace)
+{
+    return session->membership_count > 0 && session->memberships[0].room->namespace == namespace
+               ? session->id
+               : NULL;
+}
+
+static enum directed_result sse_directed(struct session *session, const struct directed *directed)
+{
+    struct conn *conn = session->conn;
+    struct strbuf event = STRBUF_INIT;
+
+    if (outq_behind_first(conn->out) > ENGINE_QUEUE_MAX) {
+        conn_close(conn, CLOSE_QUEUE_FULL);
+        return DIRECTED_FULL;
+    }
+    encoder_native_directed_sse(directed->message, &event);
+    if (event.failed)
+        conn_close(conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(conn, event.data, event.len);
+    strbuf_free(&event);
+    return conn_is_open(conn) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
+}
+
 static const struct session_ops sse_session_ops = {
+    .address = sse_address,
+    .directed = sse_directed,
     .gap = sse_gap,
     .too_slow = sse_too_slow,
 };

@@ -3,10 +3,8 @@
 #include <string.h>
 
 static const char *const native_command_names[] = {
-    [NATIVE_JOIN] = "join",
-    [NATIVE_LEAVE] = "leave",
-    [NATIVE_PUBLISH] = "publish",
-    [NATIVE_PING] = "ping",
+    [NATIVE_JOIN] = "join", [NATIVE_LEAVE] = "leave", [NATIVE_PUBLISH] = "publish",
+    [NATIVE_SEND] = "send", [NATIVE_PING] = "ping",
 };
 
 /* The string member `name`, without NUL characters in it; NULL for anything else. */
@@ -51,6 +49,7 @@ static const char *native_check(const struct native_command *command)
         if (!native_room_valid(command))
             return "\"room\" must be a string, or null for everyone";
         return command->event == NULL ? "\"event\" must be a string" : NULL;
+    case NATIVE_SEND: /* looked at as an envelope */
     case NATIVE_PING:
         return NULL;
     }
@@ -69,7 +68,7 @@ bool native_parse(const char *text, size_t len, struct native_command *command, 
     }
     json_object_find(object, "id", &command->id);
     if (!native_find_type(command)) {
-        *error = "\"type\" must be \"join\", \"leave\", \"publish\" or \"ping\"";
+        *error = "\"type\" must be \"join\", \"leave\", \"publish\", \"send\" or \"ping\"";
         return false;
     }
     command->room = native_string(command->root, "room");
@@ -106,13 +105,12 @@ void native_append_hello(struct strbuf *out, const char *session, const char *na
     strbuf_printf(out, ",\"seq\":%llu}", (unsigned long long)seq);
 }
 
-void native_append_message(struct strbuf *out, uint64_t seq, struct span room, const char *event,
-                           size_t event_len, struct span args, size_t arg_count)
+/* The event and its arguments: the last members of an object. */
+static void native_append_event(struct strbuf *out, struct span event, struct span args,
+                                size_t arg_count)
 {
-    strbuf_printf(out, "{\"type\":\"message\",\"seq\":%llu,\"room\":", (unsigned long long)seq);
-    strbuf_append(out, room.ptr, room.len);
     strbuf_append_str(out, ",\"event\":");
-    json_append_string(out, event, event_len);
+    json_append_string(out, event.ptr, event.len);
     if (arg_count == 1) {
         strbuf_append_str(out, ",\"data\":");
         strbuf_append(out, args.ptr, args.len);
@@ -122,6 +120,25 @@ void native_append_message(struct strbuf *out, uint64_t seq, struct span room, c
     strbuf_append_str(out, ",\"args\":[");
     strbuf_append(out, args.ptr, args.len);
     strbuf_append_str(out, "]}");
+}
+
+void native_append_message(struct strbuf *out, uint64_t seq, struct span room, const char *event,
+                           size_t event_len, struct span args, size_t arg_count)
+{
+    strbuf_printf(out, "{\"type\":\"message\",\"seq\":%llu,\"room\":", (unsigned long long)seq);
+    strbuf_append(out, room.ptr, room.len);
+    native_append_event(out, (struct span){event, event_len}, args, arg_count);
+}
+
+void native_append_directed(struct strbuf *out, const char *from, struct span event,
+                            struct span args, size_t arg_count)
+{
+    strbuf_append_str(out, "{\"type\":\"directed\",\"from\":");
+    if (from != NULL)
+        native_append_str(out, from);
+    else
+        strbuf_append_str(out, "null");
+    native_append_event(out, event, args, arg_count);
 }
 
 void native_append_gap_members(struct strbuf *out, const char *room, uint64_t from, uint64_t to)

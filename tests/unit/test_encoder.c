@@ -125,13 +125,43 @@ static void test_attachments(void **state)
     refbuf_unref(&attachments[1]);
 }
 
+static void test_directed(void **state)
+{
+    static const char args[] = "{\"_placeholder\":true,\"num\":0}";
+    struct refbuf *attachment = refbuf_copy("hello", 5);
+    const struct publication publication = {.event = {"e", 1},
+                                            .args = {args, sizeof(args) - 1},
+                                            .arg_count = 1,
+                                            .attachments = &attachment,
+                                            .attachment_count = 1};
+    struct message *message = message_new(&publication, 0);
+    struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    encoder_socketio_directed(message, "id", &out);
+    assert_strbuf(&out, "[\"e\",{\"_placeholder\":true,\"num\":0},{\"from\":\"id\"}]");
+    strbuf_clear(&out);
+    encoder_native_directed(message, NULL, true, &out);
+    assert_strbuf(&out, "{\"type\":\"directed\",\"from\":null,\"event\":\"e\","
+                        "\"data\":{\"base64\":\"aGVsbG8=\"}}");
+    strbuf_clear(&out);
+    encoder_native_directed(message, "id", false, &out);
+    assert_strbuf(&out, "{\"type\":\"directed\",\"from\":\"id\",\"event\":\"e\","
+                        "\"data\":{\"_placeholder\":true,\"num\":0}}");
+    strbuf_clear(&out);
+    encoder_native_directed_sse(message, &out);
+    assert_strbuf(&out, "event: e\ndata: {\"base64\":\"aGVsbG8=\"}\n\n");
+    strbuf_free(&out);
+    message_unref(&message);
+    refbuf_unref(&attachment);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everyone),
-        cmocka_unit_test(test_rooms_and_namespace),
-        cmocka_unit_test(test_no_arguments),
-        cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_everyone),     cmocka_unit_test(test_rooms_and_namespace),
+        cmocka_unit_test(test_no_arguments), cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_directed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,35 @@ static void test_clients_stay_in_their_namespace(void **state)
     message_unref(&message);
 }
 
+static void test_to_one_session(void **state)
+{
+    struct envelope_to to = {.given = false};
+    struct envelope_context context = publisher();
+    char error[ENVELOPE_ERROR] = "";
+    struct message *message;
+
+    (void)state;
+    bad("{\"event\":\"e\",\"to\":\"AAAAAAAAAAAAAAAAAAAAAA\"}", "of its own");
+    context.to = &to;
+    message = envelope_parse(
+        &context, unit_span("{\"event\":\"e\",\"to\":\"AAECAwQFBgcICQoLDA0ODw\"}"), error);
+    assert_non_null(message);
+    assert_true(to.given && to.known);
+    for (int i = 0; i < SESSION_ID_BYTES; i++)
+        assert_int_equal(to.id[i], i);
+    message_unref(&message);
+    /* One I/O thread: this would be an id of the second. */
+    message = envelope_parse(
+        &context, unit_span("{\"event\":\"e\",\"to\":\"AQECAwQFBgcICQoLDA0ODw\"}"), error);
+    assert_non_null(message);
+    assert_true(to.given && !to.known);
+    message_unref(&message);
+    bad_for(&context, "{\"event\":\"e\",\"to\":1}", "\"to\" must be a text");
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"room\":\"a\"}", "no room");
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"key\":\"a\"}", "no key");
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"except\":\"a\"}", "no except");
+}
+
 static void test_placeholders(void **state)
 {
     struct envelope_context context = publisher();
@@ -213,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_args),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_clients_stay_in_their_namespace),
+        cmocka_unit_test(test_to_one_session),
         cmocka_unit_test(test_placeholders),
     };
 

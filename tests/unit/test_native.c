@@ -32,6 +32,8 @@ static void commands(void **state)
         {"{\"type\":\"publish\",\"event\":\"e\"}", NATIVE_PUBLISH, NULL, "e", "", ""},
         {"{\"type\":\"publish\",\"room\":null,\"event\":\"e\",\"data\":null}", NATIVE_PUBLISH, NULL,
          "e", "null", ""},
+        {"{\"type\":\"send\",\"to\":\"x\",\"event\":\"e\",\"data\":[1],\"id\":3}", NATIVE_SEND,
+         NULL, "e", "[1]", "3"},
         {" { \"data\" : \"\\u00e4\" , \"event\" : \"\\u00e4\" , \"type\" : \"publish\" } ",
          NATIVE_PUBLISH, NULL, "\xc3\xa4", "\"\\u00e4\"", ""},
         {"{\"type\":\"join\",\"room\":\"a\",\"type\":\"leave\"}", NATIVE_LEAVE, "a", NULL, "", ""},
@@ -150,6 +152,20 @@ static void message(void **state)
     }
 }
 
+static void directed(void **state)
+{
+    struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    native_append_directed(&out, "c2Vzc2lvbg", unit_span("e\""), unit_span("{\"x\":1}"), 1);
+    assert_strbuf(&out, "{\"type\":\"directed\",\"from\":\"c2Vzc2lvbg\",\"event\":\"e\\\"\","
+                        "\"data\":{\"x\":1}}");
+    strbuf_clear(&out);
+    native_append_directed(&out, NULL, unit_span("e"), unit_span("1,2"), 2);
+    assert_strbuf(&out, "{\"type\":\"directed\",\"from\":null,\"event\":\"e\",\"args\":[1,2]}");
+    strbuf_free(&out);
+}
+
 static void gap(void **state)
 {
     struct strbuf out = STRBUF_INIT;
@@ -186,7 +202,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands), cmocka_unit_test(malformed), cmocka_unit_test(hello),
-        cmocka_unit_test(message),  cmocka_unit_test(gap),       cmocka_unit_test(answers),
+        cmocka_unit_test(message),  cmocka_unit_test(directed),  cmocka_unit_test(gap),
+        cmocka_unit_test(answers),
     };
 
     return cmocka_run_group_tests_name("native", tests, NULL, NULL);

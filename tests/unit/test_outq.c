@@ -79,6 +79,26 @@ static void test_order(void **state)
     assert_memory_equal(in, out, in_len);
 }
 
+/* Only what waits behind the item that is being sent counts. */
+static void test_behind_first(void **state)
+{
+    struct refbuf *buf = letters('a', 3);
+    struct outq *queue = NULL;
+
+    (void)state;
+    assert_true(outq_append(&queue, buf, 1));
+    assert_int_equal(outq_behind_first(queue), 0);
+    assert_true(outq_append(&queue, buf, 0));
+    assert_true(outq_append(&queue, buf, 0));
+    assert_int_equal(outq_behind_first(queue), 6);
+    outq_consume(&queue, 1);
+    assert_int_equal(outq_behind_first(queue), 6);
+    outq_consume(&queue, 2);
+    assert_int_equal(outq_behind_first(queue), 3);
+    outq_free(&queue);
+    refbuf_unref(&buf);
+}
+
 static void test_free_drops_references(void **state)
 {
     struct refbuf *buf = letters('a', 3);
@@ -99,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty_is_gone),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_behind_first),
         cmocka_unit_test(test_free_drops_references),
     };
 

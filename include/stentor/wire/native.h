@@ -3,8 +3,8 @@
  *
  * Each WebSocket message is one object with a `type`, as JSON text or (see packjson.h) as a
  * MessagePack map in a binary message:
- *   from the server  hello, message, gap, ack, error, pong
- *   from the client  join, leave, publish, ping
+ *   from the server  hello, message, directed, gap, ack, error, pong
+ *   from the client  join, leave, publish, send, ping
  * stentor-protocol(7) describes their members. Pure functions; any thread.
  */
 #ifndef STENTOR_WIRE_NATIVE_H
@@ -26,6 +26,7 @@ enum native_command_type {
     NATIVE_JOIN,
     NATIVE_LEAVE,
     NATIVE_PUBLISH,
+    NATIVE_SEND,
     NATIVE_PING,
 };
 
@@ -33,8 +34,8 @@ struct native_command {
     enum native_command_type type;
     json_t *root;      /* owns the strings; native_command_free */
     const char *room;  /* join, leave, publish; NULL: none (publish: everyone) */
-    const char *event; /* publish */
-    struct span data;  /* publish: the raw text of `data`; empty: none */
+    const char *event; /* publish, send */
+    struct span data;  /* the same: the raw text of `data`; empty: none */
     struct span id;    /* the raw text of `id`, given back in the answer; empty: none */
 };
 
@@ -52,6 +53,11 @@ void native_append_hello(struct strbuf *out, const char *session, const char *na
  * commas between them: one becomes `data`, any other number the array `args`. */
 void native_append_message(struct strbuf *out, uint64_t seq, struct span room, const char *event,
                            size_t event_len, struct span args, size_t arg_count);
+
+/* {"type":"directed",...}, with the arguments in the same way: from that session (NULL: from a
+ * publisher) to this client alone. */
+void native_append_directed(struct strbuf *out, const char *from, struct span event,
+                            struct span args, size_t arg_count);
 
 /* The members of a gap, "room":...,"from":...,"to":..., as other protocols' gap events have them,
  * too. */
