@@ -39,19 +39,42 @@ static void static_respond(struct http_conn *http, const struct static_file *fil
         http_conn_respond_buf(http, 200, headers, file->type, file->content);
 }
 
+static const struct static_file *static_find(const struct http_conn *http, struct strbuf *path)
+{
+    return static_files_find(&http->conn->thread->server->static_files,
+                             (struct span){path->data, path->len});
+}
+
+/* "/a" where there is a directory: its page is at "/a/", so that relative links in it are right.
+ * The path goes back as it came, so it cannot break out of the header. */
+static void static_redirect(struct http_conn *http, struct span path, struct span query)
+{
+    struct strbuf headers = STRBUF_INIT;
+
+    strbuf_printf(&headers, "Location: %.*s/%s%.*s\r\n", (int)path.len, path.ptr,
+                  query.len > 0 ? "?" : "", (int)query.len, query.ptr);
+    http_conn_respond(http, 301, strbuf_cstr(&headers), "text/plain; charset=utf-8", "", 0);
+    strbuf_free(&headers);
+}
+
 static void static_on_request(struct http_conn *http)
 {
     const struct static_file *file = NULL;
     struct strbuf decoded = STRBUF_INIT;
     struct span path, query;
+    bool directory = false;
 
     http_split_target(http->msg, &path, &query);
-    if (http_decode(path, false, &decoded))
-        file = static_files_find(&http->conn->thread->server->static_files,
-                                 (struct span){decoded.data, decoded.len});
+    if (http_decode(path, false, &decoded)) {
+        file = static_find(http, &decoded);
+        strbuf_append_char(&decoded, '/');
+        directory = file == NULL && !decoded.failed && static_find(http, &decoded) != NULL;
+    }
     strbuf_free(&decoded);
     if (file != NULL)
         static_respond(http, file);
+    else if (directory)
+        static_redirect(http, path, query);
     else
         http_conn_error(http, 404, NULL, "not_found",
                         "there is nothing at this path; see stentor-protocol(7)");

@@ -285,6 +285,14 @@ test('static files: content, type, index', withFiles(async (server) => {
   }
 }));
 
+test('static files: the address of a directory ends with a slash', withFiles(async (server) => {
+  const wanted = { '/sub': '/sub/', '/sub?a=b&c': '/sub/?a=b&c', '/%73ub': '/%73ub/' };
+  for (const [target, location] of Object.entries(wanted)) {
+    const answer = await server.get(target);
+    assert.deepEqual([answer.status, answer.headers.location, answer.text], [301, location, ''], target);
+  }
+}));
+
 test('static files: ETag and 304', withFiles(async (server) => {
   const { headers: { etag } } = await server.get('/app.js');
   assert.match(etag, /^"[\w-]+"$/);
@@ -333,7 +341,7 @@ test('static files: other methods are 405', withFiles(async (server) => {
 test('static files: nothing outside the root, nothing hidden', withFiles(async (server) => {
   const targets = [
     '/../outside.txt', '/sub/../../outside.txt', '/%2e%2e/outside.txt', '/..%2foutside.txt', '/sub/..%2f..%2foutside.txt',
-    '//outside.txt', '/.secret', '/.git/config', '/sub', '/./app.js', '/%2e/app.js', '/app.js%00.html', '/app.js/',
+    '//outside.txt', '/.secret', '/.git/config', '//sub', '/./app.js', '/%2e/app.js', '/app.js%00.html', '/app.js/',
     '/..\\outside.txt', '/%ff', `/${'../'.repeat(50)}etc/passwd`, '/%c0%ae%c0%ae/outside.txt', '/nothing', `/${'x'.repeat(1100)}`,
   ];
   const raw = await server.raw();
