@@ -9,9 +9,9 @@ let room = new URLSearchParams(location.search).get("room") || "news";
 let since = null;
 let retry = 500;
 
-function setState(connected, text) {
-  $("state").classList.toggle("connected", connected);
-  $("state-text").textContent = text;
+function setState(state, text) {
+  $("state").dataset.state = state;
+  $("state").textContent = text;
 }
 
 function show(label, text) {
@@ -53,12 +53,12 @@ function connect() {
   const mine = (socket = new WebSocket(url, "stentor.json"));
   mine.onopen = () => {
     retry = 500;
-    setState(true, `listening to ${room}`);
+    setState("live", `listening to ${room}`);
   };
   mine.onmessage = (event) => receive(JSON.parse(event.data));
   mine.onclose = () => {
     if (mine !== socket) return; // another room was chosen meanwhile
-    setState(false, "connecting again");
+    setState("lost", "connecting again");
     // Spread over time, so that not all pages come back in the same moment.
     setTimeout(() => mine === socket && connect(), retry * (0.5 + Math.random()));
     retry = Math.min(retry * 2, 15000);
@@ -75,7 +75,7 @@ function choose(name) {
   const old = socket;
   socket = null;
   old?.close();
-  setState(false, "connecting");
+  setState("connecting", "connecting");
   connect();
 }
 

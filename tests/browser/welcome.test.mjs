@@ -11,7 +11,7 @@ import { chromium } from 'playwright-core';
 import { request } from '../integration/lib/http.mjs';
 import { withServer } from '../integration/lib/stentord.mjs';
 
-const pages = fileURLToPath(new URL('../../share/welcome', import.meta.url));
+const pages = fileURLToPath(new URL('../../share/pages', import.meta.url));
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
 const config = { static_root: pages, journal: { messages: 5, bytes: 1048576, age: 0 } };
 
@@ -37,7 +37,7 @@ async function open(server, search = '') {
   page.on('pageerror', (error) => page.errors.push(error));
   page.on('console', (line) => line.type() === 'error' && page.errors.push(line.text()));
   await page.goto(`http://127.0.0.1:${server.clients.port}/${search}`);
-  await page.locator('.connected').waitFor();
+  await page.locator('[data-state=live]').waitFor();
   return page;
 }
 
@@ -95,7 +95,7 @@ test('a page goes on with a restarted server, and shows the gap', async (t) => {
   await t.test(
     'after',
     withServer({ ...config, listeners }, async (server) => {
-      await page.locator('.connected').waitFor();
+      await page.locator('[data-state=live]').waitFor();
       await page.getByText('came too long ago').waitFor();
       await publish(server, 'news', 'second');
       await page.getByText('"second"').waitFor();
