@@ -88,8 +88,8 @@ export class Night {
   // What happened to a state, oldest first.
   history(state) {
     let was = null;
-    return this.#log(state).map(({ call, at, gone }, i) => {
-      const entry = { id: `${state}:${i}`, kind: "call", state, call, was, at, gone };
+    return this.#log(state).map(({ call, at, gone }) => {
+      const entry = { id: `${state}:${at}`, kind: "call", state, call, was, at, gone };
       if (!gone) was = call;
       return entry;
     });
