@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { formatConfig } from './lib/config.mjs';
 import { run } from './lib/program.mjs';
@@ -222,3 +223,13 @@ test('tcp_nodelay and listen_backlog are taken', withServer({ tcp_nodelay: false
 
   assert.deepEqual((await client.nextMany(10)).map(({ data }) => data), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }));
+
+test('the example configurations are right', async (t) => {
+  const file = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+  for (const name of ['stentord.conf', 'stentord-minimal.conf', 'stentord-demo.conf']) {
+    // The pages are served from where they are installed, which they are not yet.
+    const content = fs.readFileSync(file(`etc/${name}`), 'utf8').replace('/usr/share/stentor/pages', file('share/pages'));
+    const { code, stderr } = await check(t, content);
+    assert.equal(code, 0, `${name}: ${stderr}`);
+  }
+});
