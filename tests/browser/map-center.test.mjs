@@ -403,3 +403,20 @@ for (const name of ['', 'desk.html']) {
     await closeAll(page);
   }));
 }
+
+test('a night with very many notes', withServer(config, async (server) => {
+  const desk = await openDesk(server);
+  await onAir(desk);
+  const night = await desk.evaluate(() => JSON.parse(localStorage.getItem('map-center.night'))[0][1].night);
+  const notes = Array.from({ length: 900 }, (_, i) => ({
+    room: 'map-center', event: 'note', key: `note:${i}`, data: { night, rev: 1, id: String(i), at: night + 1 + i, text: `note ${i} ${'x'.repeat(200)}` },
+  }));
+  for (let i = 0; i < notes.length; i += 300) await server.publish(notes.slice(i, i + 300));
+  await call(desk, 'OH', 'a');
+  const late = await openViewer(server.clients);
+  for (const page of [desk, late]) {
+    await untilMap(page, { OH: 'a' });
+    await page.waitForFunction(() => document.querySelectorAll('.entry').length === 902);
+  }
+  await closeAll(desk, late);
+}));

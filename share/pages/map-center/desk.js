@@ -15,6 +15,7 @@ const timeline = new Timeline($("timeline"), actionsOf);
 
 let scheduled = 0;
 let rewindTo = null;
+let lastCall = 0; // when it was made
 
 // --- What is seen
 
@@ -50,8 +51,7 @@ function actionsOf(entry) {
   const actions = [];
   const text = words(entry)[0];
   if (entry.kind === "note") actions.push(["Remove", `Remove the note: ${text}`, () => desk.apply(desk.night.removeNote(entry.note))]);
-  const count = desk.night.callsAfter(entry.at).length;
-  if (count > 0) actions.push(["Back to here", `Back to ${clock(entry.at)}: ${text}`, () => askRewind(entry.at)]);
+  if (entry.at < lastCall) actions.push(["Back to here", `Back to ${clock(entry.at)}: ${text}`, () => askRewind(entry.at)]);
   return actions;
 }
 
@@ -59,12 +59,13 @@ function render() {
   clearTimeout(scheduled);
   scheduled = 0;
   const calls = desk.night.calls();
+  lastCall = desk.night.callsAfter(0).at(-1)?.at ?? 0;
   $("title").textContent = desk.night.id ? desk.night.title : "No night has begun";
   $("air").textContent = statusText();
   $("air").dataset.kind = desk.status.kind;
   $("begin").textContent = desk.night.id ? "New night" : "Begin the night";
   $("begin").classList.toggle("main", desk.night.id === 0);
-  $("undo").disabled = desk.night.callsAfter(0).length === 0;
+  $("undo").disabled = lastCall === 0;
   for (const field of $("note-form").elements) field.disabled = desk.night.id === 0;
   map.show(calls);
   tally.show(calls);
@@ -74,7 +75,7 @@ function render() {
 }
 
 function schedule() {
-  if (!scheduled) scheduled = setTimeout(render, 0);
+  if (!scheduled && feed.state !== "catching up") scheduled = setTimeout(render, 0);
 }
 
 // --- What the broadcaster does
@@ -112,7 +113,7 @@ function askRewind(time) {
   $("rewind-dialog").showModal();
 }
 
-$("undo").addEventListener("click", () => askRewind(desk.night.callsAfter(0).at(-1).at - 1));
+$("undo").addEventListener("click", () => askRewind(lastCall - 1));
 $("begin").addEventListener("click", () => $("begin-dialog").showModal());
 
 function onClose(id, act) {
@@ -143,7 +144,10 @@ addEventListener("beforeunload", (event) => {
 // --- What comes
 
 const feed = new Feed("map-center", ["night", "state", "note"], {
-  state: () => showLink($("link"), feed),
+  state() {
+    showLink($("link"), feed);
+    schedule();
+  },
   message: (kind, document) => desk.heard(kind, document),
   fresh: () => desk.fresh(),
   caughtUp() {

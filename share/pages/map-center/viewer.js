@@ -73,9 +73,9 @@ function render(still = false) {
   announce(entries);
 }
 
-// What comes together is shown together.
+// What comes together is shown together; what was missed, once all of it is here.
 function schedule() {
-  if (!scheduled) scheduled = setTimeout(() => render(!joined), 0);
+  if (!scheduled && feed.state === "live") scheduled = setTimeout(render, 0);
 }
 
 // --- What is heard
@@ -103,7 +103,8 @@ const feed = new Feed("map-center", ["night", "state", "note"], {
   state() {
     showLink($("link"), feed);
     document.body.dataset.link = feed.state;
-    showNotice();
+    if (feed.state === "lost") render();
+    else showNotice();
   },
   message(kind, document) {
     if (document?.night >= night.id) heard = true;
@@ -114,8 +115,9 @@ const feed = new Feed("map-center", ["night", "state", "note"], {
     heard = false;
   },
   caughtUp() {
-    if (!joined) welcome();
-    render();
+    const first = !joined;
+    if (first) welcome();
+    render(first);
   },
 });
 
