@@ -135,7 +135,7 @@ static const llhttp_settings_t http_settings = {
 void http_message_init(struct http_message *msg, enum http_kind kind,
                        const struct http_limits *limits)
 {
-    memset(msg, 0, sizeof(*msg));
+    memset(msg, 0, offsetof(struct http_message, headers));
     llhttp_init(&msg->parser, kind == HTTP_KIND_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE,
                 &http_settings);
     msg->parser.data = msg;

@@ -46,13 +46,13 @@ struct http_message {
     struct strbuf target; /* as it was sent, not decoded */
     struct strbuf text;   /* header names and values */
     struct strbuf body;
-    struct http_header headers[HTTP_MAX_HEADERS];
     unsigned header_count;
     bool in_value; /* the last header's value has begun */
     bool head_done;
     bool upgrade;      /* asks for another protocol (Connection: upgrade) */
     int status;        /* after HTTP_FAILED: what to answer */
     const char *error; /* after HTTP_FAILED: a sentence */
+    struct http_header headers[HTTP_MAX_HEADERS]; /* the last member: set as they come */
 };
 
 void http_message_init(struct http_message *msg, enum http_kind kind,
