@@ -19,15 +19,25 @@ static uint32_t fanout_rotate(struct delivery *delivery, uint32_t count)
     return (uint32_t)((uint64_t)delivery->rotation * count >> 32);
 }
 
+/* Everyone is to be visited, from `pos` on. */
+static void fanout_begin_pass(struct room *room, bool streams_first)
+{
+    struct room_fanout *fanout = &room->fanout;
+
+    fanout->remaining = room->member_count;
+    fanout->streams_first = streams_first;
+    fanout->polls_met = false;
+}
+
 static void fanout_begin_round(struct delivery *delivery, struct room *room, uint64_t now_ns)
 {
     struct room_fanout *fanout = &room->fanout;
 
     fanout->state = ROOM_FANOUT_RUNNING;
     fanout->pos = fanout_rotate(delivery, room->member_count);
-    fanout->remaining = room->member_count;
     fanout->again = 0;
     fanout->begun_ns = now_ns;
+    fanout_begin_pass(room, true);
     TAILQ_INSERT_TAIL(&delivery->running, room, fanout.link);
 }
 
@@ -77,6 +87,14 @@ static void fanout_end_round(struct delivery *delivery, struct room *room)
     room_release(&delivery->rooms, room);
 }
 
+static void fanout_end_pass(struct delivery *delivery, struct room *room)
+{
+    if (room->fanout.polls_met)
+        fanout_begin_pass(room, false);
+    else
+        fanout_end_round(delivery, room);
+}
+
 uint64_t fanout_wake(struct delivery *delivery, uint64_t now_ns)
 {
     struct room *room, *next;
@@ -109,20 +127,24 @@ static struct message *fanout_single(const struct delivery *delivery, const stru
 }
 
 /* Who is owed or blocked is caught up in another way; who is ahead has been reached already. */
-static void fanout_visit(struct delivery *delivery, const struct room *room, uint32_t slot,
+static void fanout_visit(struct delivery *delivery, struct room *room, uint32_t slot,
                          struct message *single)
 {
     const struct cursor *cursor = &delivery->cursors.cursors[slot];
 
     if (cursor->lag != SESSION_CURRENT || cursor->seq >= room->fanout.last)
         return;
+    if (cursor->answer != 0 && room->fanout.streams_first) {
+        room->fanout.polls_met = true;
+        return;
+    }
     if (LIKELY(single != NULL))
         catch_up_single(delivery, slot, single, journal_head(&delivery->journal));
     else
         delivery_catch_up(delivery, cursor->session);
 }
 
-/* Visits some of the room's members; true when the fan-out has reached all. */
+/* Visits some of the room's members; true when the pass has reached all. */
 static bool fanout_take_turn(struct delivery *delivery, struct room *room)
 {
     struct room_fanout *fanout = &room->fanout;
@@ -146,7 +168,7 @@ void fanout_run(struct delivery *delivery)
     struct room *room = TAILQ_FIRST(&delivery->running);
 
     if (fanout_take_turn(delivery, room)) {
-        fanout_end_round(delivery, room);
+        fanout_end_pass(delivery, room);
     } else if (TAILQ_NEXT(room, fanout.link) != NULL) {
         /* Rooms take turns, so that a small one does not wait for a large one. */
         TAILQ_REMOVE(&delivery->running, room, fanout.link);

@@ -22,17 +22,22 @@
 
 enum room_fanout_state { ROOM_FANOUT_IDLE, ROOM_FANOUT_RUNNING, ROOM_FANOUT_RESTING };
 
-/* The catching up of all members. While it runs, members [pos, pos + remaining), around the end,
- * have yet to be visited; those already visited may be due what came meanwhile, from `again` on,
- * and are visited in another round after a rest. */
+/* The catching up of all members: a round. While it runs, members [pos, pos + remaining), around
+ * the end, have yet to be visited; those already visited may be due what came meanwhile, from
+ * `again` on, and are visited in another round after a rest.
+ *
+ * A round goes to streams first and, if it met polls, once more to all that is left. The answer to
+ * a poll brings the next request at once: in between, it would hold up everyone who comes later. */
 struct room_fanout {
     TAILQ_ENTRY(room) link; /* in the delivery's list for its state */
     enum room_fanout_state state;
     uint32_t pos;
     uint32_t remaining;
-    uint64_t first; /* the messages that the round is for lie from `first` */
-    uint64_t last;  /* to `last` */
-    uint64_t again; /* the first that asks for another round; 0: none does */
+    bool streams_first; /* polls are left out this time */
+    bool polls_met;     /* some were */
+    uint64_t first;     /* the messages that the round is for lie from `first` */
+    uint64_t last;      /* to `last` */
+    uint64_t again;     /* the first that asks for another round; 0: none does */
     uint64_t begun_ns;
     uint64_t rest_until_ns;
 };

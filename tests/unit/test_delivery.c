@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../src/stentord/fanout.h"
 #include "delivery_fixture.h"
 #include "stentor/base/clock.h"
 
@@ -475,6 +476,44 @@ static void test_poll_is_answered_once(void **state)
     fixture_close(&f);
 }
 
+static bool has_been_given(const struct fixture_client *client, uint64_t seq)
+{
+    return session_cursor(client->session)->seq >= seq;
+}
+
+/* Polls come last: each answer would bring a request that holds up whoever comes behind it. */
+static void test_streams_before_polls(void **state)
+{
+    static struct fixture_client streams[50], polls[50];
+    struct fixture f;
+    struct room *everyones;
+    uint64_t seq;
+
+    (void)state;
+    fixture_open(&f, polling_journal);
+    for (unsigned i = 0; i < ARRAY_LEN(streams); i++) {
+        connect_listener(&f, &streams[i]);
+        connect_poller(&f, &polls[i]);
+        fixture_read(&f, &polls[i]); /* leaves a poll waiting */
+    }
+    seq = fixture_accept(&f, (struct fixture_address){.rooms = everyone});
+    everyones = room_find(&f.thread.delivery.rooms, 0, "", 0);
+    while (everyones->fanout.streams_first)
+        fanout_run(&f.thread.delivery);
+    for (unsigned i = 0; i < ARRAY_LEN(streams); i++) {
+        assert_true(has_been_given(&streams[i], seq));
+        assert_false(has_been_given(&polls[i], seq));
+    }
+    fixture_run(&f);
+    for (unsigned i = 0; i < ARRAY_LEN(streams); i++) {
+        fixture_read(&f, &polls[i]);
+        assert_seen(&polls[i], 1, &seq);
+        fixture_disconnect(&polls[i]);
+        fixture_disconnect(&streams[i]);
+    }
+    fixture_close(&f);
+}
+
 static void test_poll_finds_a_backlog_in_parts(void **state)
 {
     static struct fixture_client client;
@@ -717,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_age),
         cmocka_unit_test(test_held_back_until_given),
         cmocka_unit_test(test_poll_is_answered_once),
+        cmocka_unit_test(test_streams_before_polls),
         cmocka_unit_test(test_poll_finds_a_backlog_in_parts),
         cmocka_unit_test(test_poll_comes_too_late),
         cmocka_unit_test(test_rewind),
