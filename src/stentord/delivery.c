@@ -288,7 +288,7 @@ static void delivery_run_owed(struct delivery *delivery)
     }
 }
 
-static bool delivery_busy(const struct delivery *delivery)
+bool delivery_busy(const struct delivery *delivery)
 {
     return !TAILQ_EMPTY(&delivery->running) || !TAILQ_EMPTY(&delivery->owed);
 }

@@ -100,6 +100,9 @@ void delivery_receive(struct delivery *delivery, struct message_mail *mail);
 /* Works off fan-outs and owed sessions for one slice; goes on by itself later. */
 void delivery_run(struct delivery *delivery);
 
+/* Is there more to be done at once: fan-outs that run, sessions that are owed? */
+bool delivery_busy(const struct delivery *delivery);
+
 /* Brings the session up to the newest message, as far as its socket takes it. May close it. */
 void delivery_catch_up(struct delivery *delivery, struct session *session);
 

@@ -316,7 +316,7 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
         engine_polling_overlap(engine, http);
         return;
     }
-    stats_add(&engine->thread->stats.polls, 1);
+    io_thread_count_poll(engine->thread);
     engine_polled(engine);
     engine->poll = http;
     http_conn_suspend(http, &engine_polling_waiter, engine);

@@ -10,6 +10,11 @@
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
 
+enum {
+    IO_THREAD_GATHER_NS = 1000000,
+    IO_THREAD_GATHER_POLLS = 20, /* in one tick: less than that are served as they come */
+};
+
 static void io_thread_on_reap(evutil_socket_t fd, short events, void *arg)
 {
     struct io_thread *thread = arg;
@@ -40,6 +45,25 @@ void io_thread_bury_engine(struct io_thread *thread, struct engine *engine)
     TAILQ_INSERT_TAIL(&thread->dead_engines, engine, link);
 }
 
+/* All that was ready has been served. */
+static void io_thread_on_gather(evutil_socket_t fd, short events, void *arg)
+{
+    struct io_thread *thread = arg;
+
+    (void)fd;
+    (void)events;
+    if (!delivery_busy(&thread->delivery))
+        stage_rest(&thread->stage, IO_THREAD_GATHER_NS);
+}
+
+void io_thread_count_poll(struct io_thread *thread)
+{
+    stats_add(&thread->stats.polls, 1);
+    thread->polls_in_tick++;
+    if (thread->polls_come)
+        event_active(&thread->gather, EV_TIMEOUT, 1); /* behind the events that are ready now */
+}
+
 static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct io_thread *thread = arg;
@@ -49,6 +73,8 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     (void)events;
     wheel_advance(&thread->wheel, now_ms, conn_on_timer, thread);
     wheel_advance(&thread->engine_wheel, now_ms, engine_on_timer, thread);
+    thread->polls_come = thread->polls_in_tick >= IO_THREAD_GATHER_POLLS;
+    thread->polls_in_tick = 0;
     recovery_retry(thread);
     if (now_ms >= thread->expire_at_ms) {
         delivery_expire(&thread->delivery, now_ms);
@@ -77,6 +103,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
                        thread->index, server->dialect_users, thread->stage.base, head))
         return -1;
     evtimer_assign(&thread->reaper, thread->stage.base, io_thread_on_reap, thread);
+    evtimer_assign(&thread->gather, thread->stage.base, io_thread_on_gather, thread);
     event_assign(&thread->tick, thread->stage.base, -1, EV_PERSIST, io_thread_on_tick, thread);
     return event_add(&thread->tick, &tick);
 }
@@ -113,6 +140,7 @@ void io_thread_destroy(struct io_thread *thread)
     engine_reap(&thread->dead_engines);
     recovery_table_destroy(&thread->recovery);
     event_del(&thread->reaper);
+    event_del(&thread->gather);
     event_del(&thread->tick);
     delivery_destroy(&thread->delivery);
     inflater_free(&thread->inflater);

@@ -45,6 +45,9 @@ struct io_thread {
     struct wheel engine_wheel; /* and of Engine.IO sessions that poll */
     struct recovery_table recovery;
     struct event tick;
+    struct event gather;    /* the rest between two turns while polls come in numbers */
+    unsigned polls_in_tick; /* since the last tick */
+    bool polls_come;        /* the last tick had many */
     uint64_t expire_at_ms;
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
@@ -82,6 +85,10 @@ void io_thread_count_conn(struct io_thread *thread, int change);
 /* Puts what is dead on the list that is emptied at the end of the tick. */
 void io_thread_bury(struct io_thread *thread, struct conn *conn);
 void io_thread_bury_engine(struct io_thread *thread, struct engine *engine);
+
+/* A client polls. In the burst behind a fan-out, in which one poll follows the other, the thread
+ * then rests for a moment, so that some of them share the waking up. */
+void io_thread_count_poll(struct io_thread *thread);
 
 /* A message for a request that begins, and back; most requests come whole, and share one. NULL when
  * memory is out. */

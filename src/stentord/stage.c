@@ -1,6 +1,7 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include "stentor/base/loop.h"
 
@@ -69,6 +70,15 @@ void stage_stop(struct stage *stage)
 {
     stage->stop.open = stage_open_stop;
     stage_post(stage, &stage->stop);
+}
+
+void stage_rest(struct stage *stage, long max_ns)
+{
+    struct pollfd mail = {.fd = stage->mailbox.fd, .events = POLLIN};
+    const struct timespec limit = {0, max_ns};
+
+    OWNER_ASSERT(&stage->owner);
+    (void)ppoll(&mail, 1, &limit, NULL); /* however it ends, the loop goes on */
 }
 
 void stage_join(struct stage *stage)

@@ -41,6 +41,10 @@ static inline void stage_post(struct stage *stage, struct mail *mail)
 /* Any thread, once: the loop ends after the mails that were posted before. */
 void stage_stop(struct stage *stage);
 
+/* Its own thread, in an event: sleeps until mail comes, but not longer than that. What else comes
+ * meanwhile is served in one turn. */
+void stage_rest(struct stage *stage, long max_ns);
+
 /* Waits until the thread has ended, and takes the stage over. */
 void stage_join(struct stage *stage);
 void stage_destroy(struct stage *stage);
