@@ -197,7 +197,11 @@ export function mistakeIn({ diary, rooms }, log) {
     const wanted = due.filter((message) => !missing(message)).map(({ seq }) => seq);
     const at = wanted.findIndex((seq, i) => seq !== seqs[i]);
 
-    if (at >= 0) return `message ${at} of ${wanted.length} after ${first}: ${seqs[at]} in place of ${wanted[at]}`;
+    if (at >= 0) {
+      const again = seqs.indexOf(seqs[at]) < at ? 'again ' : '';
+      return `message ${at} of ${wanted.length} after ${first}: ${again}${seqs[at]} in place of ${wanted[at]}, ` +
+        `between ${seqs.slice(Math.max(at - 3, 0), at)} and ${seqs.slice(at + 1, at + 4)}`;
+    }
     if (seqs.length > wanted.length) return `${seqs.length - wanted.length} messages too many`;
   }
   return null;
