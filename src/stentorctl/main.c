@@ -25,13 +25,16 @@ static const struct {
 
 static void print_usage(FILE *to)
 {
-    fprintf(to, "usage: stentorctl [-s URL|unix:PATH] [-k KEY] COMMAND\n"
+    fprintf(to, "usage: stentorctl [-s URL|unix:PATH] [-k KEY] [-C CA] [-E CERTIFICATE] [-I] "
+                "COMMAND\n"
                 "       stentorctl ... " PUBLISH_USAGE "\n"
                 "       stentorctl ... " STATUS_USAGE "\n"
                 "       stentorctl ... " WATCH_USAGE "\n"
                 "       stentorctl -V | -h\n"
                 "The server is " MAIN_DEFAULT_SERVER " without -s; the key is that of STENTOR_KEY "
-                "without -k.\n");
+                "without -k.\n"
+                "With https: -C names a file of certificates to trust (or STENTOR_CA does), -E one "
+                "with a client certificate\nand its key; -I trusts anybody.\n");
 }
 
 static int run_command(const struct ctl *ctl, int argc, char **argv)
@@ -58,15 +61,25 @@ int main(int argc, char **argv)
 {
     const char *server = MAIN_DEFAULT_SERVER;
     struct ctl ctl = {.key = getenv("STENTOR_KEY")};
+    struct target_trust trust = {.ca = getenv("STENTOR_CA")};
     int option, result;
 
-    while ((option = getopt(argc, argv, "+s:k:hV")) != -1) {
+    while ((option = getopt(argc, argv, "+s:k:C:E:IhV")) != -1) {
         switch (option) {
         case 's':
             server = optarg;
             break;
         case 'k':
             ctl.key = optarg;
+            break;
+        case 'C':
+            trust.ca = optarg;
+            break;
+        case 'E':
+            trust.client = optarg;
+            break;
+        case 'I':
+            trust.anybody = true;
             break;
         case 'h':
             print_usage(stdout);
@@ -85,9 +98,12 @@ int main(int argc, char **argv)
     }
     if (ctl.key != NULL && *ctl.key == '\0')
         ctl.key = NULL;
+    if (trust.ca != NULL && *trust.ca == '\0')
+        trust.ca = NULL;
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (!target_init(&ctl.target, server))
         return CTL_USAGE;
+    ctl.target.trust = trust;
     result = run_command(&ctl, argc - optind, argv + optind);
     target_free(&ctl.target);
     curl_global_cleanup();

@@ -34,6 +34,8 @@ void request_explain_failure(const struct ctl *ctl, CURL *curl, CURLcode result,
         complain("%s: cannot connect: %s; is stentord running, and does it listen there? "
                  "-s names another place",
                  ctl->target.name, why);
+    else if (result == CURLE_PEER_FAILED_VERIFICATION)
+        complain("%s: %s; -C names a file with the certificate to trust", ctl->target.name, why);
     else
         complain("%s: %s", ctl->target.name, why);
 }

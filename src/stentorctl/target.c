@@ -84,6 +84,21 @@ static CURLU *target_resource(const struct target *target, const char *path, con
     return NULL;
 }
 
+static bool target_apply_trust(const struct target_trust *trust, CURL *curl)
+{
+    bool ok = true;
+
+    if (trust->ca != NULL)
+        ok = curl_easy_setopt(curl, CURLOPT_CAINFO, trust->ca) == CURLE_OK;
+    if (ok && trust->client != NULL)
+        ok = curl_easy_setopt(curl, CURLOPT_SSLCERT, trust->client) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_SSLKEY, trust->client) == CURLE_OK;
+    if (ok && trust->anybody)
+        ok = curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
+    return ok;
+}
+
 bool target_apply(const struct target *target, CURL *curl, const char *path, const char *query)
 {
     CURLU *url = target_resource(target, path, query);
@@ -91,6 +106,8 @@ bool target_apply(const struct target *target, CURL *curl, const char *path, con
     bool ok = url != NULL && curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK &&
               curl_easy_setopt(curl, CURLOPT_URL, text) == CURLE_OK;
 
+    if (ok)
+        ok = target_apply_trust(&target->trust, curl);
     if (ok && target->unix_path != NULL)
         ok = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->unix_path) == CURLE_OK;
     curl_free(text);

@@ -12,10 +12,18 @@
 #include "stentor/base/compiler.h"
 #include "stentor/base/strbuf.h"
 
+/* Whom to trust at the other end of TLS, and what to show there. */
+struct target_trust {
+    const char *ca;     /* file of certificates instead of the system's; NULL: the system's */
+    const char *client; /* file with a client certificate and its key; NULL: none */
+    bool anybody;       /* do not verify the server */
+};
+
 struct target {
     const char *name;      /* as the user wrote it, for messages */
     const char *unix_path; /* NULL: TCP */
     CURLU *url; /* scheme, host, port and the path under which the server's paths begin */
+    struct target_trust trust;
 };
 
 /* Reads "http://host:port", "https://..." or "unix:/path"; complains and returns false when it is
