@@ -11,6 +11,7 @@
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/log.h"
+#include "tls_context.h"
 
 enum acceptor_whom { ACCEPTOR_ALL, ACCEPTOR_CLIENTS, ACCEPTOR_ADMINS };
 
@@ -158,6 +159,7 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     struct accepted_conn *accepted = &batch->conns[batch->count++];
     accepted->fd = fd;
     accepted->admin = listener->admin;
+    accepted->tls = listener->tls != NULL ? tls_context_ref(listener->tls) : NULL;
     peer_read(&accepted->peer, address);
     server_count_conn(acceptor->server, 1);
     stats_add(&acceptor->stats.accepted, 1);

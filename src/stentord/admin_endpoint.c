@@ -1,10 +1,12 @@
 #include "admin_endpoint.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/clock.h"
+#include "tls_context.h"
 
 static void admin_on_healthz(struct http_conn *http)
 {
@@ -14,6 +16,24 @@ static void admin_on_healthz(struct http_conn *http)
 static uint64_t admin_uptime(const struct server *server)
 {
     return (clock_ms() - server->started_ms) / 1000;
+}
+
+/* When the certificates of all listeners expire: what an operator wants to be woken up for. */
+static void admin_append_certificates(struct strbuf *out, const struct config *config)
+{
+    char where[128];
+
+    strbuf_append_str(out, "# HELP stentor_tls_certificate_expiry_seconds When a certificate "
+                           "expires, in seconds since 1970.\n"
+                           "# TYPE stentor_tls_certificate_expiry_seconds gauge\n");
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+
+        if (listener->tls_context == NULL)
+            continue;
+        snprintf(where, sizeof(where), "%s:%d", listener->address, listener->port);
+        tls_context_append_expiry(listener->tls_context, where, out);
+    }
 }
 
 static void admin_on_metrics(struct http_conn *http)
@@ -32,6 +52,7 @@ static void admin_on_metrics(struct http_conn *http)
                   "# TYPE stentor_info gauge\n"
                   "stentor_info{version=\"%s\"} 1\n",
                   admin_uptime(server), STENTOR_VERSION);
+    admin_append_certificates(&body, http->conn->thread->config);
     http_conn_respond(http, 200, NULL, "text/plain; version=0.0.4; charset=utf-8", body.data,
                       body.len);
     strbuf_free(&body);

@@ -225,7 +225,8 @@ static void catch_up_count(struct delivery *delivery, int messages, ssize_t byte
  * later. True when the socket took all. */
 static bool catch_up_write(struct delivery *delivery, struct session *session, int count)
 {
-    ssize_t written = conn_writev(session->conn, delivery->iov, count);
+    struct conn *conn = session->conn;
+    ssize_t written = conn_writev(conn, delivery->iov, count);
     size_t left = (size_t)written;
 
     if (written < 0)
@@ -233,14 +234,14 @@ static bool catch_up_write(struct delivery *delivery, struct session *session, i
     for (int i = 0; i < count; i++) {
         session_cursor(session)->seq = delivery->batch[i]->seq;
         if (left < delivery->iov[i].iov_len) {
-            conn_hold(session->conn, delivery->encodings[i], left);
+            conn_hold(conn, delivery->encodings[i], left);
             catch_up_count(delivery, i + 1, written);
             return false;
         }
         left -= delivery->iov[i].iov_len;
     }
     catch_up_count(delivery, count, written);
-    return true;
+    return !conn_pending(conn);
 }
 
 /* Sends the batch as the answer to a poll: nothing more can follow until the next one. */
@@ -304,12 +305,20 @@ static bool catch_up_due_is(struct delivery *delivery, const struct session *ses
 }
 #endif
 
+/* Sends bytes past everything but the cursor, if that is possible. */
+static ssize_t catch_up_send(const struct cursor *cursor, const struct refbuf *bytes)
+{
+    if (UNLIKELY(cursor->sealed))
+        return conn_write(cursor->session->conn, bytes->data, bytes->len);
+    return conn_send_fd(cursor->fd, bytes->data, bytes->len);
+}
+
 /* The socket did not take all: the rest waits. False when the connection is dead. */
 static bool catch_up_cut(struct delivery *delivery, struct cursor *cursor,
                          const struct message *message, struct refbuf *bytes, ssize_t sent)
 {
     struct conn *conn = cursor->session->conn;
-    ssize_t written = conn_write_result(conn, sent);
+    ssize_t written = cursor->sealed ? sent : conn_write_result(conn, sent);
 
     if (written < 0)
         return false;
@@ -351,7 +360,7 @@ static void catch_up_poll(struct delivery *delivery, struct cursor *cursor, stru
         catch_up_answer_single(delivery, session, message, head);
         return;
     }
-    sent = conn_send_fd(cursor->fd, response->data, response->len);
+    sent = catch_up_send(cursor, response);
     if (UNLIKELY(sent != (ssize_t)response->len)) {
         if (catch_up_cut(delivery, cursor, message, response, sent))
             session->ops->answered(session);
@@ -362,7 +371,7 @@ static void catch_up_poll(struct delivery *delivery, struct cursor *cursor, stru
     cursor->fd = -1;
     cursor->lag = SESSION_AWAY; /* as a CURRENT one it is in no list */
     catch_up_count(delivery, 1, sent);
-    if (poll_response_is_told(answer))
+    if (poll_response_is_told(answer) || UNLIKELY(cursor->sealed))
         session->ops->answered(session);
 }
 
@@ -384,7 +393,7 @@ void catch_up_single(struct delivery *delivery, uint32_t slot, struct message *m
         conn_close(cursor->session->conn, CLOSE_NO_MEMORY);
         return;
     }
-    sent = conn_send_fd(cursor->fd, encoding->data, encoding->len);
+    sent = catch_up_send(cursor, encoding);
     if (UNLIKELY(sent != (ssize_t)encoding->len)) {
         (void)catch_up_cut(delivery, cursor, message, encoding, sent);
         return;

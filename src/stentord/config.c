@@ -44,6 +44,19 @@ void config_mistake(struct config_reader *reader, const config_setting_t *settin
     fputc('\n', stderr);
 }
 
+void config_warning(struct config_reader *reader, const config_setting_t *setting,
+                    const char *option, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    strbuf_printf(&reader->warnings, "%s:%u: %s: %s\n", reader->path,
+                  setting != NULL ? config_setting_source_line(setting) : 0, option, text);
+}
+
 void *config_calloc(size_t count, size_t size)
 {
     void *p = calloc(count > 0 ? count : 1, size);
@@ -247,9 +260,23 @@ struct config *config_load(const char *path)
     config_understand(&reader, config_root_setting(&file));
     config_check_process(&reader, config_root_setting(&file));
     config_destroy(&file);
+    reader.config->warnings = config_strdup(strbuf_cstr(&reader.warnings));
+    strbuf_free(&reader.warnings);
     if (reader.mistakes > 0)
         config_unref(&reader.config);
     return reader.config;
+}
+
+void config_log_warnings(const struct config *config)
+{
+    const char *line = config->warnings;
+
+    while (*line != '\0') {
+        int len = (int)strcspn(line, "\n");
+
+        log_warning("config", "%.*s", len, line);
+        line += len + 1;
+    }
 }
 
 struct config *config_ref(struct config *config)
@@ -264,6 +291,7 @@ static void config_free(struct config *config)
         if (options[i].type == OPTION_STR)
             free(*(char **)(void *)((char *)config + options[i].offset));
     config_lists_free(config);
+    free(config->warnings);
     free(config);
 }
 

@@ -2,7 +2,7 @@
  * config.h - the configuration: read once from its file, checked, and constant from then on.
  *
  * A `struct config` is immutable and refcounted: any thread may read one that it holds a reference
- * to. libconfig is known to config.c and config_lists.c alone.
+ * to. libconfig is known to the config*.c files alone.
  */
 #ifndef STENTORD_CONFIG_H
 #define STENTORD_CONFIG_H
@@ -13,16 +13,42 @@
 
 #include "stentor/base/compiler.h"
 
+struct tls_context;
+
 enum slow_policy {
     SLOW_SKIP,       /* go on with what the journal still holds, and say what is missing */
     SLOW_DISCONNECT, /* close, and say why */
     SLOW_CONFLATE,   /* of messages with one key the newest is enough */
 };
 
+/* One certificate of a listener: its chain, its private key, an OCSP response ("": none). */
+struct config_certificate {
+    char *chain;
+    char *key;
+    char *ocsp;
+};
+
+/* How a listener speaks TLS; tls_context.c makes of it what handshakes need. */
+struct config_tls {
+    struct config_certificate *certificates;
+    size_t certificate_count;
+    char *min_version;         /* "1.2" or "1.3" */
+    char *ciphers;             /* up to TLS 1.2 */
+    char *ciphersuites;        /* from TLS 1.3 on */
+    char *curves;              /* "": as it is best with this library */
+    char *client_certificates; /* "off", "optional" or "required" */
+    char *client_ca;           /* file; "": none */
+    bool tickets;
+    char *ticket_keys; /* file; "": keys of this process's own */
+    int handshake_timeout;
+};
+
 struct config_listener {
     char *address; /* an IP address, or unix:PATH */
     int port;      /* 0: any free one */
     bool admin;
+    struct config_tls *tls;          /* NULL: plain */
+    struct tls_context *tls_context; /* of the same */
 };
 
 struct config_room_rule {
@@ -52,11 +78,15 @@ struct config {
     size_t namespace_count;
     struct config_room_rule *room_rules;
     size_t room_rule_count;
+    char *warnings; /* lines about what works and may not be meant; "": none */
 };
 
 /* Reads and checks the file. NULL after any mistake; each is a line on stderr:
  * FILE:LINE: OPTION: what is wrong and what to do. */
 struct config *config_load(const char *path) MUST_CHECK;
+
+/* Writes what the configuration has of warnings to the log. */
+void config_log_warnings(const struct config *config);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config **config);

@@ -48,9 +48,8 @@ static void config_read_strings(struct config_reader *reader, const config_setti
     }
 }
 
-/* Reports members of `group` that are not in `known`, a NULL-terminated list. */
-static void config_check_members(struct config_reader *reader, const config_setting_t *group,
-                                 const char *option, const char *const *known)
+void config_check_members(struct config_reader *reader, const config_setting_t *group,
+                          const char *option, const char *const *known)
 {
     for (int i = 0; i < config_setting_length(group); i++) {
         const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
@@ -77,7 +76,7 @@ static bool config_address_valid(const char *address)
 static void config_read_listener(struct config_reader *reader, const config_setting_t *group,
                                  struct config_listener *listener)
 {
-    static const char *const known[] = {"address", "port", "admin", NULL};
+    static const char *const known[] = {"address", "port", "admin", "tls", NULL};
     const char *address = NULL;
     int port = -1, admin = 0;
 
@@ -97,6 +96,8 @@ static void config_read_listener(struct config_reader *reader, const config_sett
     listener->address = config_strdup(address);
     listener->port = port;
     listener->admin = admin != 0;
+    if (config_setting_get_member(group, "tls") != NULL)
+        config_tls_read(reader, config_setting_get_member(group, "tls"), listener);
 }
 
 static void config_read_listeners(struct config_reader *reader, const config_setting_t *root)
@@ -120,8 +121,10 @@ static void config_read_listeners(struct config_reader *reader, const config_set
             config_mistake(reader, list, "listeners", "at least one listener is needed");
         return;
     }
-    config->listeners[0] = (struct config_listener){config_strdup("0.0.0.0"), 8080, false};
-    config->listeners[1] = (struct config_listener){config_strdup("127.0.0.1"), 8081, true};
+    config->listeners[0] =
+        (struct config_listener){.address = config_strdup("0.0.0.0"), .port = 8080};
+    config->listeners[1] = (struct config_listener){
+        .address = config_strdup("127.0.0.1"), .port = 8081, .admin = true};
     config->listener_count = 2;
 }
 
@@ -245,8 +248,10 @@ static void config_free_strings(char **strings, size_t count)
 
 void config_lists_free(struct config *config)
 {
-    for (size_t i = 0; i < config->listener_count; i++)
+    for (size_t i = 0; i < config->listener_count; i++) {
         free(config->listeners[i].address);
+        config_tls_free(&config->listeners[i]);
+    }
     free(config->listeners);
     for (size_t i = 0; i < config->room_rule_count; i++)
         free(config->room_rules[i].pattern);

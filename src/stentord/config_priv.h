@@ -1,5 +1,5 @@
 /*
- * config_priv.h - between config.c and config_lists.c: the state of one read.
+ * config_priv.h - between the config*.c files: the state of one read.
  *
  * Lives on the stack of config_load; main thread alone.
  */
@@ -9,15 +9,21 @@
 #include <libconfig.h>
 
 #include "config.h"
+#include "stentor/base/strbuf.h"
 
 struct config_reader {
     const char *path;
     struct config *config;
     unsigned mistakes;
+    struct strbuf warnings; /* lines */
 };
 
 /* Reports a mistake at `setting` (NULL: at no particular line). */
 void config_mistake(struct config_reader *reader, const config_setting_t *setting,
+                    const char *option, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* The same for what works, and may not be meant. */
+void config_warning(struct config_reader *reader, const config_setting_t *setting,
                     const char *option, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* A copy; ends the process when memory is out, which at start is the clear answer. */
@@ -30,6 +36,15 @@ bool config_lists_known(const char *name);
 /* Reads listeners, publish_keys, cors_origins, namespaces and rooms, with their defaults. */
 void config_lists_read(struct config_reader *reader, const config_setting_t *root);
 void config_lists_free(struct config *config);
+
+/* Reports members of `group` that are not in `known`, a NULL-terminated list. */
+void config_check_members(struct config_reader *reader, const config_setting_t *group,
+                          const char *option, const char *const *known);
+
+/* config_tls.c: reads the group `tls` of a listener, and the files that it names. */
+void config_tls_read(struct config_reader *reader, const config_setting_t *group,
+                     struct config_listener *listener);
+void config_tls_free(struct config_listener *listener);
 
 /* skip, disconnect or conflate; false for any other text. */
 bool config_parse_policy(const char *text, enum slow_policy *policy) MUST_CHECK;

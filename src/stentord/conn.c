@@ -10,6 +10,7 @@
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
+#include "tls.h"
 
 enum {
     CONN_LINGER_MS = 2000,    /* how long a finishing connection waits for the peer */
@@ -28,7 +29,7 @@ static short conn_wanted_events(const struct conn *conn)
 
     if (!conn->eof && !paused && !flooded)
         events |= EV_READ;
-    if (conn->out != NULL)
+    if (conn_pending(conn))
         events |= EV_WRITE;
     return events;
 }
@@ -52,28 +53,32 @@ static void conn_update_events(struct conn *conn)
     }
 }
 
-struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
+struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,
                       const struct conn_protocol *protocol)
 {
-    struct conn *conn = calloc(1, sizeof(*conn));
+    const struct transport *transport = accepted->tls != NULL ? &tls_transport : &transport_plain;
+    struct conn *conn = calloc(1, transport->conn_size);
 
     OWNER_ASSERT(&thread->stage.owner);
     io_thread_count_conn(thread, 1);
     if (conn == NULL) {
-        close(fd);
+        close(accepted->fd);
         io_thread_count_conn(thread, -1);
         return NULL;
     }
     OBJ_INIT(conn, CONN_MAGIC);
-    conn->fd = fd;
+    conn->fd = accepted->fd;
     conn->thread = thread;
-    conn->peer = *peer;
-    conn->admin = admin;
+    conn->peer = accepted->peer;
+    conn->admin = accepted->admin;
+    conn->transport = transport;
     conn->protocol = protocol;
     conn->deadline_ms = UINT64_MAX;
     TAILQ_INSERT_TAIL(&thread->conns, conn, link);
+    if (!transport->open(conn, accepted))
+        conn_close(conn, CLOSE_NO_MEMORY);
     conn_update_events(conn);
-    return conn;
+    return conn_is_open(conn) ? conn : NULL;
 }
 
 void conn_detach(struct conn *conn)
@@ -81,7 +86,8 @@ void conn_detach(struct conn *conn)
     struct io_thread *thread = conn->thread;
 
     OWNER_ASSERT(&thread->stage.owner);
-    ENSURE(conn->phase == CONN_OPEN && conn->out == NULL);
+    ENSURE(conn->phase == CONN_OPEN && !conn_pending(conn));
+    conn->transport->detach(conn);
     if (conn->events != 0)
         event_del(&conn->event);
     conn->events = 0;
@@ -99,6 +105,7 @@ void conn_attach(struct conn *conn, struct io_thread *thread)
     stats_add(&thread->stats.conns_moved, 1);
     if (conn->deadline_ms != UINT64_MAX)
         wheel_set(&thread->wheel, &conn->timer, conn->deadline_ms);
+    conn->transport->attach(conn);
     conn_update_events(conn);
 }
 
@@ -124,6 +131,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     if (conn->events != 0)
         event_del(&conn->event);
     wheel_cancel(&thread->wheel, &conn->timer);
+    conn->transport->close(conn);
     close(conn->fd);
     outq_free(&conn->out);
     stats_add(&thread->stats.closes[reason], 1);
@@ -142,6 +150,7 @@ void conn_reap(struct conn_list *dead)
         OBJ_CHECK(conn, CONN_MAGIC);
         TAILQ_REMOVE(dead, conn, link);
         conn->protocol->on_free(conn);
+        conn->transport->free(conn);
         OBJ_CLEAR(conn);
         free(conn);
     }
@@ -151,7 +160,7 @@ void conn_reap(struct conn_list *dead)
 static void conn_shut_down(struct conn *conn)
 {
     conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
-    if (shutdown(conn->fd, SHUT_WR) < 0 || conn->eof)
+    if (conn->transport->shutdown(conn) == 0 ? conn->eof : errno != EAGAIN)
         conn_close(conn, conn->finish_reason);
 }
 
@@ -162,7 +171,7 @@ void conn_finish(struct conn *conn, enum close_reason reason)
         return;
     conn->phase = CONN_FINISHING;
     conn->finish_reason = (uint8_t)reason;
-    if (conn->out == NULL)
+    if (!conn_pending(conn))
         conn_shut_down(conn);
     else
         conn_set_deadline(conn, clock_ms() + CONN_LINGER_MS);
@@ -179,29 +188,41 @@ ssize_t conn_write_result(struct conn *conn, ssize_t n)
     return -1;
 }
 
-ssize_t conn_write(struct conn *conn, const void *data, size_t len)
+static void conn_on_blocked(struct conn *conn)
 {
-    return conn_write_result(conn, conn_send_fd(conn->fd, data, len));
+    if (conn->phase == CONN_OPEN)
+        conn->protocol->on_blocked(conn);
+    conn_update_events(conn);
 }
 
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count)
 {
-    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    ssize_t n = conn_write_result(conn, conn->transport->writev(conn, iov, count));
 
-    return conn_write_result(conn, sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT));
+    if (n > 0 && conn->sealed)
+        conn_on_blocked(conn);
+    return n;
+}
+
+ssize_t conn_write(struct conn *conn, const void *data, size_t len)
+{
+    const struct iovec iov = {(void *)(uintptr_t)data, len};
+
+    if (conn->transport->direct)
+        return conn_write_result(conn, conn_send_fd(conn->fd, data, len));
+    return conn_writev(conn, &iov, 1);
 }
 
 void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset)
 {
-    bool blocked = conn->out == NULL;
+    bool blocked = !conn_pending(conn);
 
-    if (!outq_append(&conn->out, buf, offset)) {
+    if (!outq_append(&conn->out, buf, offset))
         conn_close(conn, CLOSE_NO_MEMORY);
-        return;
-    }
-    if (blocked && conn->phase == CONN_OPEN)
-        conn->protocol->on_blocked(conn);
-    conn_update_events(conn);
+    else if (blocked)
+        conn_on_blocked(conn);
+    else
+        conn_update_events(conn);
 }
 
 void conn_send(struct conn *conn, const void *data, size_t len)
@@ -214,7 +235,7 @@ void conn_send(struct conn *conn, const void *data, size_t len)
     OWNER_ASSERT(&conn->thread->stage.owner);
     if (conn->phase == CONN_DEAD || len == 0)
         return;
-    if (conn->out == NULL)
+    if (!conn_pending(conn))
         n = conn_write(conn, data, len);
     if (n < 0 || (size_t)n == len)
         return;
@@ -233,7 +254,7 @@ void conn_send_buf(struct conn *conn, struct refbuf *buf)
 
     if (conn->phase == CONN_DEAD || buf->len == 0)
         return;
-    if (conn->out == NULL)
+    if (!conn_pending(conn))
         n = conn_write(conn, buf->data, buf->len);
     if (n >= 0 && (size_t)n < buf->len)
         conn_hold(conn, buf, (size_t)n);
@@ -260,26 +281,38 @@ static void conn_on_progress(struct conn *conn)
         conn->protocol->on_progress(conn);
 }
 
+/* Sends some of what waits; returns what conn_writev does. */
+static ssize_t conn_flush_some(struct conn *conn)
+{
+    struct iovec iov[CONN_FLUSH_IOV];
+    ssize_t n;
+
+    if (conn->sealed)
+        return conn_write_result(conn, conn->transport->flush(conn));
+    n = conn_write_result(
+        conn, conn->transport->writev(conn, iov, outq_peek(conn->out, iov, CONN_FLUSH_IOV)));
+    if (n > 0)
+        outq_consume(&conn->out, (size_t)n);
+    return n;
+}
+
 /* False when all is sent and the protocol was told so: it may have given the connection away to
  * another thread, and nothing may touch it any more. */
 static bool conn_flush(struct conn *conn)
 {
-    struct iovec iov[CONN_FLUSH_IOV];
-
-    while (conn->out != NULL) {
-        ssize_t n = conn_writev(conn, iov, outq_peek(conn->out, iov, CONN_FLUSH_IOV));
+    while (conn_pending(conn)) {
+        ssize_t n = conn_flush_some(conn);
 
         if (n < 0)
             return true;
         if (n == 0)
             break;
-        outq_consume(&conn->out, (size_t)n);
         conn_on_progress(conn);
     }
-    if (conn->out == NULL && conn->phase == CONN_FINISHING)
+    if (!conn_pending(conn) && conn->phase == CONN_FINISHING)
         conn_shut_down(conn);
     conn_update_events(conn);
-    if (conn->out != NULL || conn->phase != CONN_OPEN)
+    if (conn_pending(conn) || conn->phase != CONN_OPEN)
         return true;
     conn->protocol->on_drained(conn);
     return false;
@@ -290,7 +323,7 @@ static void conn_on_eof(struct conn *conn)
     conn->eof = true;
     if (conn->phase == CONN_OPEN)
         conn->protocol->on_eof(conn);
-    else if (conn->out == NULL)
+    else if (!conn_pending(conn))
         conn_close(conn, conn->finish_reason);
     conn_update_events(conn);
 }
@@ -301,7 +334,7 @@ void conn_read_now(struct conn *conn)
 
     if (conn->phase == CONN_DEAD)
         return;
-    ssize_t n = recv(conn->fd, thread->scratch, IO_THREAD_SCRATCH, MSG_DONTWAIT);
+    ssize_t n = conn->transport->read(conn, thread->scratch, IO_THREAD_SCRATCH);
 
     if (n > 0) {
         if (conn->phase == CONN_OPEN)

@@ -24,35 +24,15 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "conn_protocol.h"
 #include "outq.h"
 #include "peer.h"
 #include "stats.h"
 #include "stentor/base/wheel.h"
+#include "transport.h"
 
 struct conn;
 struct io_thread;
-
-struct conn_protocol {
-    const char *name;
-    /* Bytes came; `data` may be changed in place, and is valid during the call. This, on_drained
-     * and on_deadline may give the connection away to another thread. */
-    void (*on_data)(struct conn *conn, uint8_t *data, size_t len);
-    /* The peer shut its side. */
-    void (*on_eof)(struct conn *conn);
-    /* The socket is full: something waits to be sent. */
-    void (*on_blocked)(struct conn *conn);
-    /* It has taken some of that; it has taken all. */
-    void (*on_progress)(struct conn *conn);
-    void (*on_drained)(struct conn *conn);
-    /* The deadline that was set with conn_set_deadline has come. */
-    void (*on_deadline)(struct conn *conn);
-    /* The server stops: say so, and finish. */
-    void (*on_goodbye)(struct conn *conn);
-    /* The connection is dead: let go of it, free nothing. */
-    void (*on_close)(struct conn *conn);
-    /* Free the protocol's state, conn->state. */
-    void (*on_free)(struct conn *conn);
-};
 
 enum conn_phase { CONN_OPEN, CONN_FINISHING, CONN_DEAD };
 
@@ -60,6 +40,7 @@ struct conn {
     unsigned magic;
     int fd;
     struct outq *out; /* NULL: nothing waits */
+    const struct transport *transport;
     const struct conn_protocol *protocol;
     void *state; /* of the protocol */
     struct io_thread *thread;
@@ -68,6 +49,7 @@ struct conn {
     bool admin;           /* came in by an admin listener */
     bool reading_stopped; /* by the protocol */
     bool eof;
+    bool sealed;  /* the transport keeps what it has taken and the socket has not */
     short events; /* that are being waited for */
     struct peer peer;
     uint64_t deadline_ms;     /* UINT64_MAX: none */
@@ -81,7 +63,7 @@ struct conn {
 TAILQ_HEAD(conn_list, conn);
 
 /* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
-struct conn *conn_new(struct io_thread *thread, int fd, const struct peer *peer, bool admin,
+struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,
                       const struct conn_protocol *protocol) MUST_CHECK;
 
 /* Takes an open connection with nothing pending off its thread, for another to take it over. */
@@ -108,16 +90,17 @@ static inline bool conn_is_open(const struct conn *conn)
 /* Does something wait to be sent? */
 static inline bool conn_pending(const struct conn *conn)
 {
-    return conn->out != NULL;
+    return conn->out != NULL || conn->sealed;
 }
 
-/* Writes at once, without queueing; only while nothing is pending. Returns what the socket took,
- * which may be 0; or -1, and the connection is dead. */
+/* Writes at once, without queueing; only while nothing is pending. Returns what was taken, which
+ * may be 0, and even if all was, something may be pending then; or -1, and the connection is dead.
+ */
 ssize_t conn_write(struct conn *conn, const void *data, size_t len) MUST_CHECK;
 ssize_t conn_writev(struct conn *conn, const struct iovec *iov, int count) MUST_CHECK;
 
-/* The same in two halves: while conn_send_fd returns `len`, its caller needs no connection; any
- * other result goes through conn_write_result. */
+/* The same in two halves, if the transport is direct: while conn_send_fd returns `len`, its caller
+ * needs no connection; any other result goes through conn_write_result. */
 static inline ssize_t conn_send_fd(int fd, const void *data, size_t len)
 {
     return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -28,7 +28,8 @@ struct cursor {
     int fd;          /* of the session's socket */
     uint8_t lag;     /* enum session_lag */
     uint8_t dialect; /* enum dialect */
-    bool moved;      /* OWED because it was moved past a running fan-out */
+    bool moved : 1;  /* OWED because it was moved past a running fan-out */
+    bool sealed : 1; /* what is for it has to go through its connection's transport */
     uint8_t answer;  /* a poll waits, to be answered in this way (poll_response.h); 0: a stream */
 };
 

@@ -52,25 +52,20 @@ static void http_arm(struct http_conn *http)
     conn_set_deadline(http->conn, clock_ms() + (uint64_t)http_stage_seconds(http, stage) * 1000);
 }
 
-void http_conn_accept(struct io_thread *thread, const struct accepted_conn *accepted)
+void http_conn_start(struct conn *conn)
 {
-    struct conn *conn =
-        conn_new(thread, accepted->fd, &accepted->peer, accepted->admin, &http_protocol);
-    struct http_conn *http;
+    struct http_conn *http = calloc(1, sizeof(*http));
 
-    if (conn == NULL)
-        return;
-    http = calloc(1, sizeof(*http));
     if (http == NULL) {
         conn_close(conn, CLOSE_NO_MEMORY);
         return;
     }
     OBJ_INIT(http, HTTP_CONN_MAGIC);
     http->conn = conn;
+    conn->protocol = &http_protocol;
     conn->state = http;
     http->stage = HTTP_STAGE_HEAD; /* for the first request the time runs from the connect */
-    conn_set_deadline(conn, clock_ms() + (uint64_t)thread->config->header_timeout * 1000);
-    conn_read_now(conn); /* the kernel held the connection back until its request came */
+    conn_set_deadline(conn, clock_ms() + (uint64_t)http_config(http)->header_timeout * 1000);
 }
 
 static bool http_begin_message(struct http_conn *http)

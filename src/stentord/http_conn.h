@@ -15,7 +15,6 @@
 #include "stentor/base/refbuf.h"
 #include "stentor/wire/http.h"
 
-struct accepted_conn;
 struct endpoint;
 struct http_conn;
 
@@ -76,8 +75,8 @@ struct endpoint {
     void (*on_request)(struct http_conn *http);
 };
 
-/* Begins to serve HTTP on a new connection; takes over the descriptor. */
-void http_conn_accept(struct io_thread *thread, const struct accepted_conn *accepted);
+/* Begins to serve HTTP on a new connection. */
+void http_conn_start(struct conn *conn);
 
 /* Answers the current request. `headers`: more header lines, each with CRLF, or NULL. */
 void http_conn_respond(struct http_conn *http, int status, const char *headers, const char *type,

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 
 #include "http_conn.h"
+#include "opening.h"
 #include "server.h"
 #include "socketio_client.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
+#include "tls.h"
+#include "tls_context.h"
 
 enum {
     IO_THREAD_GATHER_NS = 1000000,
@@ -126,6 +129,9 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
     if (error < 0)
         return error;
     thread->stage.after_mail = io_thread_after_mail;
+    thread->tls = tls_thread_new(thread);
+    if (thread->tls == NULL)
+        return -ENOMEM;
     return io_thread_init_parts(thread, head) == 0 ? 0 : -ENOMEM;
 }
 
@@ -144,6 +150,7 @@ void io_thread_destroy(struct io_thread *thread)
     event_del(&thread->tick);
     delivery_destroy(&thread->delivery);
     inflater_free(&thread->inflater);
+    tls_thread_free(thread->tls);
     if (thread->spare_message != NULL)
         http_message_free(thread->spare_message);
     free(thread->spare_message);
@@ -175,8 +182,10 @@ void io_thread_open_accepted(struct mail *mail, void *self)
     struct accepted_mail *accepted = CONTAINER_OF(mail, struct accepted_mail, mail);
 
     OWNER_ASSERT(&thread->stage.owner);
-    for (unsigned i = 0; i < accepted->count; i++)
-        http_conn_accept(thread, &accepted->conns[i]);
+    for (unsigned i = 0; i < accepted->count; i++) {
+        opening_accept(thread, &accepted->conns[i]);
+        tls_context_unref(&accepted->conns[i].tls);
+    }
     free(accepted);
 }
 

@@ -20,6 +20,8 @@
 
 struct http_message;
 struct server;
+struct tls_context;
+struct tls_thread;
 
 enum {
     IO_THREAD_SCRATCH = 65536, /* bytes of one read */
@@ -52,6 +54,7 @@ struct io_thread {
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;
+    struct tls_thread *tls;
     struct http_message *spare_message; /* for the next request; NULL: it is in use */
     uint64_t ping_phases;               /* how many phases have been given out */
 };
@@ -61,6 +64,7 @@ struct accepted_conn {
     int fd;
     bool admin;
     struct peer peer;
+    struct tls_context *tls; /* NULL: plain */
 };
 
 struct accepted_mail {

@@ -94,19 +94,20 @@ static int listener_bind(int fd, const struct config *config, const union listen
 static void listener_log(const struct listener *listener)
 {
     const char *whom = listener->admin ? "admin" : "clients";
+    const char *how = listener->tls != NULL ? ", TLS" : "";
     union listener_address address;
     socklen_t len = sizeof(address);
     char text[INET6_ADDRSTRLEN] = "";
 
     getsockname(listener->fd, &address.any, &len);
     if (address.any.sa_family == AF_UNIX) {
-        log_info("listen", "%s on unix:%s", whom, listener->path);
+        log_info("listen", "%s on unix:%s%s", whom, listener->path, how);
     } else if (address.any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &address.in.sin_addr, text, sizeof(text));
-        log_info("listen", "%s on %s:%u", whom, text, ntohs(address.in.sin_port));
+        log_info("listen", "%s on %s:%u%s", whom, text, ntohs(address.in.sin_port), how);
     } else {
         inet_ntop(AF_INET6, &address.in6.sin6_addr, text, sizeof(text));
-        log_info("listen", "%s on [%s]:%u", whom, text, ntohs(address.in6.sin6_port));
+        log_info("listen", "%s on [%s]:%u%s", whom, text, ntohs(address.in6.sin6_port), how);
     }
 }
 
@@ -120,6 +121,7 @@ bool listener_open(struct listener *listener, const struct config *config,
     *listener = (struct listener){
         .fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
         .admin = wanted->admin,
+        .tls = wanted->tls_context,
     };
     error = listener->fd < 0 ? -errno : listener_bind(listener->fd, config, &address, len);
     if (error < 0) {

@@ -14,7 +14,8 @@ struct acceptor;
 struct listener {
     int fd;
     bool admin;
-    const char *path; /* of a unix socket, to be removed at the end; NULL: none */
+    struct tls_context *tls; /* for new connections; NULL: plain */
+    const char *path;        /* of a unix socket, to be removed at the end; NULL: none */
     struct acceptor *acceptor;
     struct event event;
 };

@@ -13,9 +13,10 @@ libstentord_a_SOURCES = \
 	src/stentord/close_reasons.def \
 	src/stentord/config.c src/stentord/config.h \
 	src/stentord/config_lists.c src/stentord/config_priv.h \
+	src/stentord/config_tls.c \
 	src/stentord/conflation.c src/stentord/conflation.h \
 	src/stentord/conformance.c src/stentord/conformance.h \
-	src/stentord/conn.c src/stentord/conn.h \
+	src/stentord/conn.c src/stentord/conn.h src/stentord/conn_protocol.h \
 	src/stentord/cors.c src/stentord/cors.h \
 	src/stentord/cursor.c src/stentord/cursor.h \
 	src/stentord/delivery.c src/stentord/delivery.h \
@@ -37,6 +38,7 @@ libstentord_a_SOURCES = \
 	src/stentord/message.c src/stentord/message.h \
 	src/stentord/native_client.c src/stentord/native_client.h \
 	src/stentord/notify.c src/stentord/notify.h \
+	src/stentord/opening.c src/stentord/opening.h \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
 	src/stentord/peer.c src/stentord/peer.h \
@@ -64,6 +66,15 @@ libstentord_a_SOURCES = \
 	src/stentord/static_endpoint.c src/stentord/static_endpoint.h \
 	src/stentord/static_files.c src/stentord/static_files.h \
 	src/stentord/stats.c src/stentord/stats.def src/stentord/stats.h \
+	src/stentord/tls.h src/stentord/tls_priv.h \
+	src/stentord/tls_certificate.c \
+	src/stentord/tls_conn.c src/stentord/tls_conn.h \
+	src/stentord/tls_context.c src/stentord/tls_context.h \
+	src/stentord/tls_error.c src/stentord/tls_error.h \
+	src/stentord/tls_pace.c src/stentord/tls_pace.h \
+	src/stentord/tls_thread.c src/stentord/tls_thread.h \
+	src/stentord/tls_ticket.c src/stentord/tls_ticket.h \
+	src/stentord/transport.c src/stentord/transport.h \
 	src/stentord/ws_conn.c src/stentord/ws_conn.h \
 	src/stentord/ws_handshake.c src/stentord/ws_handshake.h
 
@@ -75,7 +86,8 @@ stentord_unit_tests = \
 	tests/unit/test_delivery \
 	tests/unit/test_encoder \
 	tests/unit/test_envelope \
-	tests/unit/test_outq
+	tests/unit/test_outq \
+	tests/unit/test_tls_ticket
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 
@@ -84,6 +96,7 @@ tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
 tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
 tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
 tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
+tests_unit_test_tls_ticket_LDADD = $(stentord_test_ldadd)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(stentord_unit_tests)

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
     if (config == NULL)
         return EXIT_FAILURE;
     if (arguments.check) {
+        fprintf(stderr, "%s", config->warnings);
         printf("%s: good\n", arguments.config);
         status = EXIT_SUCCESS;
     } else {

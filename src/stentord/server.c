@@ -12,6 +12,7 @@
 #include "privileges.h"
 #include "rlimits.h"
 #include "stentor/base/clock.h"
+#include "stentor/base/crypto.h"
 #include "stentor/base/log.h"
 
 enum {
@@ -204,8 +205,12 @@ static bool server_init(struct server *server, struct config *config)
     if (*config->static_root != '\0' &&
         !static_files_load(&server->static_files, config->static_root))
         return false;
-    return server_init_main_loop(server) && broadcast_init(&server->broadcast, server, head) == 0 &&
-           server_init_threads(server, head) && acceptor_init(&server->acceptor, server);
+    crypto_random(server->ticket_seed, sizeof(server->ticket_seed));
+    bool ok = server_init_main_loop(server) &&
+              broadcast_init(&server->broadcast, server, head) == 0 &&
+              server_init_threads(server, head) && acceptor_init(&server->acceptor, server);
+    explicit_bzero(server->ticket_seed, sizeof(server->ticket_seed));
+    return ok;
 }
 
 /* What only root may open is opened by server_init; then root is given up, for what comes after. */
@@ -225,6 +230,7 @@ int server_run(struct config *config, void (*on_ready)(void *arg), void *arg)
         log_error("server", "cannot start");
         return 1; /* the process ends, and with it everything that was begun */
     }
+    config_log_warnings(config);
     log_info("server", "ready, %u I/O threads", server.io_thread_count);
     on_ready(arg);
     notify_ready("serving");

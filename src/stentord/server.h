@@ -18,16 +18,18 @@
 #include "static_files.h"
 #include "stats.h"
 #include "stentor/base/ratelimit.h"
+#include "tls_ticket.h"
 
 struct io_thread;
 
 struct server {
-    struct config *config;            /* constant */
-    struct static_files static_files; /* constant */
-    uint64_t started_ms;              /* constant */
-    unsigned io_thread_count;         /* constant */
-    struct io_thread *io_threads;     /* their stages, to post to */
-    struct broadcast broadcast;       /* its stage, to post to */
+    struct config *config;                /* constant */
+    struct static_files static_files;     /* constant */
+    uint64_t started_ms;                  /* constant */
+    uint8_t ticket_seed[TLS_TICKET_SEED]; /* of the threads' ticket keys; then forgotten */
+    unsigned io_thread_count;             /* constant */
+    struct io_thread *io_threads;         /* their stages, to post to */
+    struct broadcast broadcast;           /* its stage, to post to */
     struct acceptor acceptor;
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;

@@ -52,6 +52,7 @@ struct session *session_new(struct delivery *delivery, struct conn *conn, enum d
         .session = session,
         .fd = conn != NULL ? conn->fd : -1,
         .lag = SESSION_AWAY, /* in no list yet */
+        .sealed = conn != NULL && !conn->transport->direct,
         .dialect = (uint8_t)dialect,
     };
     if (conn != NULL)
@@ -106,6 +107,7 @@ void session_attach(struct session *session, struct conn *conn, uint8_t answer)
     ENSURE(cursor->lag == SESSION_AWAY);
     session->conn = conn;
     cursor->fd = conn->fd;
+    cursor->sealed = !conn->transport->direct;
     cursor->answer = answer;
     delivery_catch_up(session->delivery, session);
 }

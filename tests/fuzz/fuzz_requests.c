@@ -12,6 +12,7 @@
 
 #include "../../src/stentord/engine_polling.h"
 #include "../../src/stentord/http_conn.h"
+#include "../../src/stentord/opening.h"
 #include "../../src/stentord/socketio_client.h"
 #include "../unit/delivery_fixture.h"
 #include "stentor/base/log.h"
@@ -33,7 +34,7 @@ static int connection_open(void)
 
     FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
     accepted.fd = fds[0];
-    http_conn_accept(&fixture.thread, &accepted);
+    opening_accept(&fixture.thread, &accepted);
     return fds[1];
 }
 

@@ -150,7 +150,7 @@ void fixture_close(struct fixture *fixture)
 /* A connection between the two, and no session yet. */
 static void fixture_open_conn(struct fixture *fixture, struct fixture_client *client, int buffer)
 {
-    const struct peer peer = {.family = AF_UNIX};
+    struct accepted_conn accepted = {.peer = {.family = AF_UNIX}};
     int fds[2];
 
     memset(client, 0, sizeof(*client));
@@ -159,7 +159,8 @@ static void fixture_open_conn(struct fixture *fixture, struct fixture_client *cl
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     client->fd = fds[1];
     ws_reader_init(&client->reader);
-    client->conn = conn_new(&fixture->thread, fds[0], &peer, false, &fixture_protocol);
+    accepted.fd = fds[0];
+    client->conn = conn_new(&fixture->thread, &accepted, &fixture_protocol);
     ENSURE(client->conn != NULL);
     client->conn->state = client;
 }

@@ -1,0 +1,36 @@
+/*
+ * tls_context.h - what the handshakes of a listener need: certificates by name, ciphers, keys.
+ *
+ * Immutable and refcounted. One is made from a listener's configuration by the main thread, and
+ * belongs to that configuration; connections hold on to the one that they began with. A new
+ * configuration brings another one, for new handshakes, or none at all when there is a mistake in
+ * it. Files are read when it is made, and never later.
+ */
+#ifndef STENTORD_TLS_CONTEXT_H
+#define STENTORD_TLS_CONTEXT_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "stentor/base/strbuf.h"
+
+struct tls_context;
+
+/* Reads and checks everything that the configuration names. NULL after any mistake; each is a line
+ * in `mistakes` that says what to do. What works and is probably not meant, such as a certificate
+ * that has expired, is a line in `warnings`. */
+struct tls_context *tls_context_new(const struct config_tls *config, struct strbuf *mistakes,
+                                    struct strbuf *warnings) MUST_CHECK;
+
+struct tls_context *tls_context_ref(struct tls_context *context);
+void tls_context_unref(struct tls_context **context);
+
+/* Seconds that a handshake may take. */
+int tls_context_timeout(const struct tls_context *context);
+
+/* Appends when each of its certificates expires, as samples of a Prometheus gauge; `listener` says
+ * where they are used. */
+void tls_context_append_expiry(const struct tls_context *context, const char *listener,
+                               struct strbuf *out);
+
+#endif
