@@ -169,7 +169,7 @@ test('what cannot be started ends with 1 and says why', withServer({}, async (se
 test('the log says where it listens and when it is ready', withServer({ io_threads: 3 }, async (server) => {
   const lines = server.log.trimEnd().split('\n').filter((line) => !line.includes(' process: '));
 
-  assert.match(lines[0], /^\d{4}-\d\d-\d\dT\S+ info listen: clients on 127\.0\.0\.1:\d+$/);
+  assert.match(lines[0], /^\d{4}-\d\d-\d\dT\S+ info listen: clients on 127\.0\.0\.1:\d+(, TLS)?$/);
   assert.match(lines[1], /info listen: admin on 127\.0\.0\.1:\d+$/);
   assert.match(lines[2], /info server: ready, 3 I\/O threads$/);
 }));

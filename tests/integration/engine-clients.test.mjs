@@ -8,6 +8,7 @@ import { EventSource } from 'eventsource';
 import { AnyClient, clientKinds } from './lib/any-client.mjs';
 import { request } from './lib/http.mjs';
 import { Inbox, within } from './lib/wait.mjs';
+import { origin } from './lib/tls.mjs';
 import { Stentord } from './lib/stentord.mjs';
 import { withServer } from './lib/steady-server.mjs';
 
@@ -163,7 +164,7 @@ test('clients that upgrade while messages are published miss none', withServer(S
 
 function openEventSource(server, query, names) {
   const inbox = new Inbox();
-  const source = new EventSource(`http://${server.clients.host}:${server.clients.port}/events?${query}`);
+  const source = new EventSource(`${origin(server.clients)}/events?${query}`);
   for (const name of names) source.addEventListener(name, ({ data }) => inbox.put([name, JSON.parse(data)]));
   server.closeLater(source, () => source.close());
   const opened = new Promise((resolve, reject) => Object.assign(source, { onopen: resolve, onerror: reject }));

@@ -7,6 +7,7 @@ import { KEY, Stentord, withServer } from './lib/stentord.mjs';
 import { Program } from './lib/program.mjs';
 import { proxied } from './lib/proxy.mjs';
 import { sse, SseClient } from './lib/sse-client.mjs';
+import { origin } from './lib/tls.mjs';
 import { Inbox, until } from './lib/wait.mjs';
 
 const ids = (events) => events.map(({ id }) => Number(id));
@@ -267,8 +268,7 @@ test('a stream may follow other requests on its connection', withServer({}, asyn
 }));
 
 test('curl -N shows events as they come', withServer({}, async (server) => {
-  const { host, port } = server.clients;
-  const curl = new Program('curl', ['-sN', `http://${host}:${port}/events?room=a`]);
+  const curl = new Program('curl', ['-sN', `${origin(server.clients)}/events?room=a`]);
   server.closeLater(curl, () => curl.kill());
   await until(() => curl.stdout.endsWith('\n\n'), 'the start');
   for (const event of ['first', 'second']) {
@@ -423,7 +423,7 @@ test('policy disconnect: the stream ends, and who comes back is told the gap', w
 
 // An EventSource of the npm package with the data of its events in an inbox.
 function eventSource(server, listener, query = '') {
-  const source = new EventSource(`http://${listener.host}:${listener.port}/events?${query}`);
+  const source = new EventSource(`${origin(listener)}/events?${query}`);
   source.inbox = new Inbox();
   for (const name of ['e', 'gap']) {
     source.addEventListener(name, ({ data }) => source.inbox.put({ name, data: JSON.parse(data) }));

@@ -5,15 +5,14 @@ import test from 'node:test';
 
 import { run, start } from './lib/program.mjs';
 import { KEY, withServer } from './lib/stentord.mjs';
+import { origin } from './lib/tls.mjs';
 import { until, within } from './lib/wait.mjs';
 
-const url = (listener) => `http://${listener.host}:${listener.port}`;
-
 // Runs a command through the admin listener.
-const ctl = (server, args, options) => run('stentorctl', ['-s', url(server.admin), ...args], options);
+const ctl = (server, args, options) => run('stentorctl', ['-s', origin(server.admin), ...args], options);
 
 async function watch(server, args = [], listener = server.admin) {
-  const watcher = start('stentorctl', ['-s', url(listener), 'watch', ...args]);
+  const watcher = start('stentorctl', ['-s', origin(listener), 'watch', ...args]);
   server.closeLater(watcher, () => {
     watcher.kill('SIGKILL');
     return watcher.exit;
@@ -56,7 +55,7 @@ test('publish: everyone, no data, several rooms, except, namespace, standard inp
 }));
 
 test('publish needs a key through a client listener: -k or the environment', withServer({}, async (server) => {
-  const publish = (args, env) => run('stentorctl', ['-s', url(server.clients), ...args, 'publish', 'e'], { env });
+  const publish = (args, env) => run('stentorctl', ['-s', origin(server.clients), ...args, 'publish', 'e'], { env });
 
   assert.equal((await publish(['-k', KEY])).code, 0);
   assert.equal((await publish([], { STENTOR_KEY: KEY })).code, 0);
@@ -112,7 +111,7 @@ test('status: for people, and as JSON', withServer({}, async (server) => {
   assert.match(people.stdout, /clients +1$/m);
   const json = await ctl(server, ['status', '-j']);
   assert.equal(JSON.parse(json.stdout).clients, 1);
-  const refused = await run('stentorctl', ['-s', url(server.clients), 'status']);
+  const refused = await run('stentorctl', ['-s', origin(server.clients), 'status']);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /admin listener/);
 }));

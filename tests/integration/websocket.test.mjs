@@ -7,6 +7,7 @@ import WebSocket from 'ws';
 
 import { closePayload, frame, handshake, opcode, RawWebSocket } from './lib/raw-websocket.mjs';
 import { withServer } from './lib/stentord.mjs';
+import { origin } from './lib/tls.mjs';
 import { event, until } from './lib/wait.mjs';
 
 const { continuation, text, binary, close, ping, pong } = opcode;
@@ -262,7 +263,7 @@ test('the server closes first: it waits for the answer, and not for ever', withS
 
 test('the client closes first', withServer(echo, async (server) => {
   const socket = server.closeLater(
-    new WebSocket(`ws://127.0.0.1:${server.clients.port}/echo`), () => socket.terminate());
+    new WebSocket(`${origin(server.clients, 'ws')}/echo`), () => socket.terminate());
   await event(socket, 'open');
   socket.close(4321, 'bye');
 
@@ -444,7 +445,7 @@ test('a message that inflates beyond max_message_size is closed with 1009', with
 
 test('the ws client with compression gets everything right', withServer({ ...echo, max_message_size: 1 << 20 }, async (server) => {
   const socket = server.closeLater(
-    new WebSocket(`ws://127.0.0.1:${server.clients.port}/echo`, { perMessageDeflate: { threshold: 0 } }),
+    new WebSocket(`${origin(server.clients, 'ws')}/echo`, { perMessageDeflate: { threshold: 0 } }),
     () => socket.terminate());
   await event(socket, 'open');
   assert.match(socket.extensions, /permessage-deflate/);

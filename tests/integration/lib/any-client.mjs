@@ -4,6 +4,7 @@ import io2 from 'socket.io-client-2';
 import { io as io3 } from 'socket.io-client-3';
 import { io as io4 } from 'socket.io-client';
 
+import { origin } from './tls.mjs';
 import { Inbox, until, within } from './wait.mjs';
 
 const libraries = {
@@ -40,7 +41,7 @@ export class AnyClient {
   // In version 2 there is no `auth`: rooms are joined behind the connect.
   static async connect(server, kind, { rooms = [], events = [], ...more } = {}) {
     const { io, options, old } = libraries[kind.library];
-    const url = `http://${server.clients.host}:${server.clients.port}`;
+    const url = origin(server.clients);
     const auth = old ? {} : { auth: { rooms } };
     const client = new AnyClient(io(url, {
       transports: ways[kind.way], forceNew: true, reconnection: false, ...options, ...auth, ...more,

@@ -1,11 +1,10 @@
 // One HTTP request on a connection of its own.
-import http from 'node:http';
-
+import { httpFor } from './tls.mjs';
 import { within } from './wait.mjs';
 
 export function request(listener, path, { method = 'GET', headers = {}, body, agent = false } = {}) {
   const answer = new Promise((resolve, reject) => {
-    const outgoing = http.request({ ...listener, path, method, headers, agent }, (incoming) => {
+    const outgoing = httpFor(listener).request({ ...listener, path, method, headers, agent }, (incoming) => {
       const chunks = [];
       incoming.on('error', reject);
       incoming.on('data', (chunk) => chunks.push(chunk));

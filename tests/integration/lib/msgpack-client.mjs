@@ -3,6 +3,7 @@
 import { decode, encode } from '@msgpack/msgpack';
 import WebSocket from 'ws';
 
+import { origin } from './tls.mjs';
 import { event, Inbox, within } from './wait.mjs';
 
 export class MsgpackClient {
@@ -31,7 +32,7 @@ export class MsgpackClient {
 
   // `decoding` are options of the decoder, the others of the WebSocket.
   static async connect(listener, query = '', { decoding = {}, protocols = ['stentor.msgpack'], ...rest } = {}) {
-    const url = `ws://${listener.host}:${listener.port}/ws?${query}`;
+    const url = `${origin(listener, 'ws')}/ws?${query}`;
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...rest });
     const client = new MsgpackClient(socket, decoding);
     client.hello = await client.next('hello');

@@ -1,6 +1,7 @@
 // A client of /ws on top of the ws package.
 import WebSocket from 'ws';
 
+import { origin } from './tls.mjs';
 import { event, Inbox, within } from './wait.mjs';
 
 function queryString(query) {
@@ -33,7 +34,7 @@ export class NativeClient {
   }
 
   static async connect(listener, query = {}, options = {}) {
-    const url = `ws://${listener.host}:${listener.port}/ws?${queryString(query)}`;
+    const url = `${origin(listener, 'ws')}/ws?${queryString(query)}`;
     const { protocols = [], ...rest } = options;
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...rest });
     const client = new NativeClient(socket);

@@ -1,7 +1,7 @@
 // An Engine.IO session over HTTP long-polling, one request at a time, for what real clients hide.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 
+import { httpFor } from './tls.mjs';
 import { payload3, payload4 } from './payload.mjs';
 import { request } from './http.mjs';
 
@@ -42,7 +42,7 @@ export class PollingSession {
 
   // One with a keep-alive connection for each of GET and POST, as browsers have.
   static keepAlive(listener, options) {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
+    const agent = new (httpFor(listener).Agent)({ keepAlive: true, maxSockets: 2 });
     return PollingSession.connect(listener, { ...options, agent });
   }
 

@@ -102,7 +102,7 @@ export class Proxy {
     proxy.server = net.createServer({ allowHalfOpen: true }, (near) => proxy.#accept(near));
     proxy.server.listen(0, '127.0.0.1');
     await event(proxy.server, 'listening');
-    proxy.listener = { host: '127.0.0.1', port: proxy.server.address().port };
+    proxy.listener = { host: '127.0.0.1', port: proxy.server.address().port, tls: target.tls };
     return proxy;
   }
 

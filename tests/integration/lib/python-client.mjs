@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { origin } from './tls.mjs';
 import { Inbox, within } from './wait.mjs';
 
 const SCRIPT = fileURLToPath(new URL('python_client.py', import.meta.url));
@@ -36,7 +37,7 @@ export class PythonClient {
   }
 
   static async connect(server, kind, transports, { auth = {}, namespaces = ['/'], events = [] } = {}) {
-    const url = `http://${server.clients.host}:${server.clients.port}`;
+    const url = origin(server.clients);
     const client = new PythonClient([kind, url, ...[transports, auth, namespaces, events].map((value) => JSON.stringify(value))]);
     server.closeLater(client);
     client.transport = await client.#connected.take('the connect of python-socketio');

@@ -1,6 +1,5 @@
 // A TCP (or unix) connection for everything that well-behaved clients do not do.
-import net from 'node:net';
-
+import { connectTo } from './tls.mjs';
 import { event, until, within } from './wait.mjs';
 
 function parseHeaders(lines) {
@@ -20,7 +19,7 @@ export class RawSocket {
 
   constructor(socket) {
     this.socket = socket;
-    socket.setNoDelay(true);
+    socket.below.setNoDelay(true);
     socket.on('data', (chunk) => {
       this.buffer = Buffer.concat([this.buffer, chunk]);
       this.#wake();
@@ -34,12 +33,11 @@ export class RawSocket {
   }
 
   static async connect(listener, options = {}) {
-    const where = listener.socketPath ? { path: listener.socketPath } : listener;
-    const socket = net.connect({ ...where, allowHalfOpen: true, ...options });
+    const socket = connectTo(listener, { allowHalfOpen: true, ...options });
     const raw = new RawSocket(socket);
     await within(
       new Promise((resolve, reject) => {
-        socket.once('connect', resolve);
+        socket.once(listener.tls ? 'secureConnect' : 'connect', resolve);
         socket.once('error', reject);
       }),
       'a connection',
@@ -129,7 +127,7 @@ export class RawSocket {
   }
 
   reset() {
-    this.socket.resetAndDestroy();
+    this.socket.below.resetAndDestroy();
   }
 
   async destroy() {

@@ -3,6 +3,7 @@
 import { io } from 'socket.io-client';
 
 import { Proxy } from './proxy.mjs';
+import { origin } from './tls.mjs';
 import { Inbox, until } from './wait.mjs';
 
 export const patient = {
@@ -40,7 +41,7 @@ export class Recovering {
   // so.
   static async open(server, { namespace = '/', ...options } = {}) {
     const proxy = server.closeLater(await Proxy.start(server.clients));
-    const url = `http://127.0.0.1:${proxy.listener.port}${namespace}`;
+    const url = `${origin(proxy.listener)}${namespace}`;
     const client = new Recovering(io(url, { ...patient, transports: ['websocket'], ...options }));
     client.proxy = proxy;
     server.closeLater(client);

@@ -1,6 +1,7 @@
 // The unmodified socket.io-client over WebSocket, with queues that can be awaited.
 import { io } from 'socket.io-client';
 
+import { origin } from './tls.mjs';
 import { Inbox, within } from './wait.mjs';
 
 export class SocketioClient {
@@ -18,7 +19,7 @@ export class SocketioClient {
   }
 
   static open(listener, namespace = '/', options = {}) {
-    const url = `http://${listener.host}:${listener.port}${namespace}`;
+    const url = `${origin(listener)}${namespace}`;
     const plain = { transports: ['websocket'], forceNew: true, reconnection: false };
     return new SocketioClient(io(url, { ...plain, ...options }));
   }

@@ -1,6 +1,5 @@
 // A client of /events that looks at every field, and does nothing by itself.
-import http from 'node:http';
-
+import { connectTo, httpFor } from './tls.mjs';
 import { Inbox, until, within } from './wait.mjs';
 
 function queryString(query) {
@@ -46,8 +45,9 @@ export class SseClient {
   static #request(listener, query, headers) {
     return within(
       new Promise((resolve, reject) => {
-        const options = { ...listener, path: `/events?${queryString(query)}`, headers, agent: false };
-        http.get(options, resolve).on('error', reject);
+        const createConnection = () => connectTo(listener);
+        const options = { path: `/events?${queryString(query)}`, headers, createConnection };
+        httpFor(listener).get(options, resolve).on('error', reject);
       }),
       'the answer of /events',
     );
@@ -99,7 +99,7 @@ export class SseClient {
   }
 
   reset() {
-    this.incoming.socket.resetAndDestroy();
+    this.incoming.socket.below.resetAndDestroy();
   }
 
   destroy() {

@@ -11,6 +11,7 @@ import { Program, programPath } from './program.mjs';
 import { RawSocket } from './raw.mjs';
 import { RawWebSocket } from './raw-websocket.mjs';
 import { SocketioClient } from './socketio-client.mjs';
+import { secured } from './tls.mjs';
 import { until, within } from './wait.mjs';
 
 // Node can spin for ever in the cleanup of sockets that were reset while they connected. Once nothing
@@ -32,10 +33,11 @@ export const defaults = {
   publish_keys: [KEY],
 };
 
-function parseListener(text) {
+// `tls` is { tls: true } where clients have to speak it.
+function parseListener(text, tls) {
   const match = /^(.*):(\d+)$/.exec(text);
-  if (text.startsWith('unix:')) return { socketPath: text.slice(5) };
-  return { host: match[1].replace(/[[\]]/g, ''), port: Number(match[2]) };
+  if (text.startsWith('unix:')) return { socketPath: text.slice(5), ...tls };
+  return { host: match[1].replace(/[[\]]/g, ''), port: Number(match[2]), ...tls };
 }
 
 export class Stentord {
@@ -46,7 +48,8 @@ export class Stentord {
     const server = new Stentord();
     server.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stentord-'));
     const file = path.join(server.directory, 'stentord.conf');
-    fs.writeFileSync(file, formatConfig({ ...defaults, ...config }));
+    const whole = { ...defaults, ...config };
+    fs.writeFileSync(file, formatConfig({ ...whole, listeners: secured(whole.listeners) }));
     const [command, ...args] = [...wrap, programPath('stentord'), '-f', '-c', file];
     server.program = new Program(command, args);
     const ready = until(() => / server: ready, /.test(server.log), () => `ready: ${server.log}`);
@@ -67,8 +70,8 @@ export class Stentord {
 
   readListeners() {
     const listeners = { clients: [], admin: [] };
-    for (const [, whom, where] of this.log.matchAll(/ listen: (clients|admin) on (\S+)$/gm)) {
-      listeners[whom].push(parseListener(where));
+    for (const [, whom, where, tls] of this.log.matchAll(/ listen: (clients|admin) on (\S+?)(, TLS)?$/gm)) {
+      listeners[whom].push(parseListener(where, tls && { tls: true }));
     }
     this.listeners = listeners;
     [this.clients] = listeners.clients;

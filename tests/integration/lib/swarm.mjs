@@ -4,13 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { Program, programPath } from './program.mjs';
+import { origin } from './tls.mjs';
 import { timeFactor, within } from './wait.mjs';
 
 export const quick = ['--quiet', '--ramp', '0.2', '--idle', '0', '--rounds', '0.05s:0.5s'];
-
-function target(listener) {
-  return `http://${listener.host}:${listener.port}`;
-}
 
 // Begins a run; `result` is a promise for its exit status, its output and the report as an object.
 // `wrap` is a command that runs it, such as prlimit with its options.
@@ -18,7 +15,7 @@ export function startSwarm(listener, args, { env, wrap = [] } = {}) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'swarm-'));
   const file = path.join(directory, 'swarm.json');
   const [command, ...before] = [...wrap, programPath('stentor-swarm')];
-  const program = new Program(command, [...before, ...quick, '--json', file, ...args, target(listener)], { env });
+  const program = new Program(command, [...before, ...quick, '--json', file, ...args, origin(listener)], { env });
   const finish = async () => {
     try {
       const ended = await within(program.exit, () => `the end of stentor-swarm: ${program.stderr}`, 30_000 * timeFactor);

@@ -10,6 +10,7 @@ import { NativeClient } from './native-client.mjs';
 import { Proxy } from './proxy.mjs';
 import { dropUncounted, patient } from './recovering.mjs';
 import { SseClient } from './sse-client.mjs';
+import { origin } from './tls.mjs';
 
 const PAUSE_MS = 20; // before who lost its connection tries again
 
@@ -117,7 +118,7 @@ class ReturningStream extends Returning {
 // The npm package, which comes back by itself.
 class Source extends Wanderer {
   async start() {
-    this.source = new EventSource(`http://127.0.0.1:${this.proxy.listener.port}/events?${this.query}`);
+    this.source = new EventSource(`${origin(this.proxy.listener)}/events?${this.query}`);
     this.source.addEventListener('hello', ({ lastEventId }) => {
       if (this.diary.lives.length === 0) this.diary.begin(Number(lastEventId));
     });
@@ -142,7 +143,7 @@ export class Recoverer extends Wanderer {
 
   async start() {
     const [way, packed] = this.kind.split('+');
-    this.socket = io(`http://127.0.0.1:${this.proxy.listener.port}`, {
+    this.socket = io(origin(this.proxy.listener), {
       ...patient, timeout: 2000, transports: transports[way], auth: { rooms: this.rooms }, ...(packed && { parser }),
     });
     dropUncounted(this.socket);
