@@ -60,7 +60,7 @@ static int journal_grow(struct journal *journal)
     return 0;
 }
 
-void journal_append(struct journal *journal, void *item, size_t cost, uint64_t now_ms)
+void journal_append(struct journal *journal, void *item, size_t cost, uint64_t time_ms)
 {
     if (journal_count(journal) >= journal->limits.count)
         journal_drop_oldest(journal);
@@ -68,7 +68,7 @@ void journal_append(struct journal *journal, void *item, size_t cost, uint64_t n
         ENSURE(journal->capacity > 0);
         journal_drop_oldest(journal);
     }
-    *journal_slot(journal, journal->next_seq) = (struct journal_entry){item, cost, now_ms};
+    *journal_slot(journal, journal->next_seq) = (struct journal_entry){item, cost, time_ms};
     journal->next_seq++;
     journal->bytes += cost;
     while (journal->bytes > journal->limits.bytes && journal_count(journal) > 1)

@@ -2,6 +2,7 @@
 
 #include "io_thread.h"
 #include "server.h"
+#include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
 int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t head)
@@ -40,6 +41,7 @@ static void broadcast_message(struct broadcast *broadcast, struct publish_reques
 
     request->items[index].message = NULL;
     request->items[index].seq = message->seq = ++broadcast->head;
+    message->time_ms = clock_ms();
     atomic_store_explicit(&server->newest_seq, message->seq, memory_order_relaxed);
     message->receipt = request;
     message->receipt_index = index;

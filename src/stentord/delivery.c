@@ -165,14 +165,14 @@ static void delivery_count_journal(struct delivery *delivery)
     stats_set(&delivery->stats->journal_bytes, delivery->journal.bytes);
 }
 
-unsigned delivery_accept(struct delivery *delivery, struct message *message, uint64_t now_ms)
+unsigned delivery_accept(struct delivery *delivery, struct message *message)
 {
     unsigned clients = 0;
 
     OWNER_ASSERT(delivery->owner);
     OBJ_CHECK(message, MESSAGE_MAGIC);
     ENSURE(message->seq == journal_head(&delivery->journal) + 1);
-    journal_append(&delivery->journal, message, message->cost, now_ms);
+    journal_append(&delivery->journal, message, message->cost, message->time_ms);
     delivery_count_journal(delivery);
     for (size_t i = 0; i < delivery_target_count(message); i++) {
         struct span name = delivery_target(message, i);
@@ -192,7 +192,7 @@ static void delivery_accept_mail(struct delivery *delivery, struct message_mail 
 {
     struct publish_request *request = mail->message->receipt;
     unsigned index = mail->message->receipt_index;
-    unsigned clients = delivery_accept(delivery, mail->message, clock_ms());
+    unsigned clients = delivery_accept(delivery, mail->message);
 
     if (request != NULL)
         publish_request_accepted(request, index, clients);

@@ -90,7 +90,7 @@ void delivery_stop(struct delivery *delivery);
 
 /* Takes over a reference to the message: appends it to the window and starts its fan-outs.
  * Returns how many members its rooms have on this thread. */
-unsigned delivery_accept(struct delivery *delivery, struct message *message, uint64_t now_ms);
+unsigned delivery_accept(struct delivery *delivery, struct message *message);
 
 /* A message has come. It is accepted, and its publisher's request told, at once; or, while it
  * would push something out of the window that a running fan-out has yet to give, later: so fast

@@ -67,6 +67,14 @@ void io_thread_count_poll(struct io_thread *thread)
         event_active(&thread->gather, EV_TIMEOUT, 1); /* behind the events that are ready now */
 }
 
+/* Drops what is too old. The same second on all threads, so that all of them hold the same window:
+ * a client that is told a gap by one does not find the messages on another. */
+static void io_thread_on_second(struct io_thread *thread, uint64_t now_ms)
+{
+    delivery_expire(&thread->delivery, now_ms);
+    recovery_expire(thread, now_ms);
+}
+
 static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct io_thread *thread = arg;
@@ -79,10 +87,9 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     thread->polls_come = thread->polls_in_tick >= IO_THREAD_GATHER_POLLS;
     thread->polls_in_tick = 0;
     recovery_retry(thread);
-    if (now_ms >= thread->expire_at_ms) {
-        delivery_expire(&thread->delivery, now_ms);
-        recovery_expire(thread, now_ms);
-        thread->expire_at_ms = now_ms + 1000;
+    if (now_ms / 1000 != thread->second) {
+        thread->second = now_ms / 1000;
+        io_thread_on_second(thread, thread->second * 1000);
     }
 }
 

@@ -50,7 +50,7 @@ struct io_thread {
     struct event gather;    /* the rest between two turns while polls come in numbers */
     unsigned polls_in_tick; /* since the last tick */
     bool polls_come;        /* the last tick had many */
-    uint64_t expire_at_ms;
+    uint64_t second;        /* of the monotonic clock: the last one that has been looked after */
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;

@@ -61,6 +61,7 @@ struct message {
     unsigned magic;
     atomic_uint refs;
     uint64_t seq;
+    uint64_t time_ms; /* of the monotonic clock, when it got its seq */
     size_t allocated; /* bytes of this struct and what lies behind it */
     size_t cost;      /* bytes of memory that it takes in a journal */
     int namespace;

@@ -36,6 +36,7 @@ struct io_thread;
 struct recovery_room {
     struct span name; /* empty: everyone */
     uint64_t from;    /* messages up to here were not meant for it */
+    uint64_t told;    /* a gap up to here has been told, which may not have arrived */
 };
 
 /* What is kept of a client in a namespace. */

@@ -240,7 +240,8 @@ static uint64_t socketio_resume_from(const struct recovery_claim *claim,
     return claim->has_offset && claim->offset > room->from ? claim->offset : room->from;
 }
 
-/* Does the journal still hold everything that the client missed? */
+/* Does the journal still hold everything that the client missed? What it was told not to get must
+ * not come any more, even where this thread's window reaches further back. */
 static bool socketio_can_resume(const struct session *session, const struct recovery_claim *claim)
 {
     const struct recovery_record *record = claim->record;
@@ -252,7 +253,8 @@ static bool socketio_can_resume(const struct session *session, const struct reco
         struct span name = record->rooms[i].name;
         const struct room *room = room_find(rooms, record->namespace, name.ptr, name.len);
         uint64_t trimmed = room != NULL ? room->trimmed : rooms->forgotten;
-        if (trimmed > socketio_resume_from(claim, &record->rooms[i]))
+        uint64_t from = socketio_resume_from(claim, &record->rooms[i]);
+        if (trimmed > from || record->rooms[i].told > from)
             return false;
     }
     return true;

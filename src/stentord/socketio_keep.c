@@ -46,6 +46,7 @@ static struct recovery_record *socketio_make_record(const struct session *sessio
         record->rooms[record->room_count++] = (struct recovery_room){
             .name = {text, room->name_len},
             .from = membership->joined,
+            .told = membership->told,
         };
         text += room->name_len;
     }

@@ -246,6 +246,7 @@ static struct message *fixture_message(struct fixture *fixture, struct fixture_a
     free(data);
     ENSURE(message != NULL);
     message->seq = ++fixture->head;
+    message->time_ms = clock_ms();
     ENSURE(message_encoding(message, DIALECT_NATIVE, &delivery->encoder) != NULL);
     message->cost = message_size(message);
     return message;
@@ -253,7 +254,7 @@ static struct message *fixture_message(struct fixture *fixture, struct fixture_a
 
 uint64_t fixture_accept(struct fixture *fixture, struct fixture_address address)
 {
-    delivery_accept(&fixture->thread.delivery, fixture_message(fixture, address), clock_ms());
+    delivery_accept(&fixture->thread.delivery, fixture_message(fixture, address));
     return fixture->head;
 }
 

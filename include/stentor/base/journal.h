@@ -47,7 +47,7 @@ void journal_destroy(struct journal *journal);
 
 /* Gives `item` the next number, and drops what no longer fits. When memory for a larger ring is
  * out, the oldest item makes room. */
-void journal_append(struct journal *journal, void *item, size_t cost, uint64_t now_ms);
+void journal_append(struct journal *journal, void *item, size_t cost, uint64_t time_ms);
 
 /* The oldest number that would still be held after the next item, if that cost so much. */
 uint64_t journal_first_after(const struct journal *journal, size_t cost);
