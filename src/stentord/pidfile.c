@@ -72,7 +72,8 @@ bool pidfile_open(struct pidfile *pidfile, const char *path)
     if (pidfile->fd < 0)
         return false;
     pidfile->path = strdup(path);
-    if (pidfile->path == NULL || ftruncate(pidfile->fd, 0) < 0 ||
+    /* For everybody to read, whatever the umask. */
+    if (pidfile->path == NULL || fchmod(pidfile->fd, 0644) < 0 || ftruncate(pidfile->fd, 0) < 0 ||
         pwrite(pidfile->fd, text, (size_t)len, 0) != len) {
         log_error("pidfile", "%s cannot be written: %s", path, strerror(errno));
         pidfile_close(pidfile);

@@ -252,6 +252,7 @@ test('without -f it goes into the background once it serves', withDirectory({ ..
   assert.ok(!fs.existsSync(place.path('other')), '-p counts');
   const { Umask } = procStatus(pid);
   assert.equal(Umask, '0027');
+  assert.equal(fs.statSync(place.path('pid')).mode & 0o777, 0o644, 'everybody may know the number');
   process.kill(pid, 'SIGTERM');
   await until(() => !fs.existsSync(socketPath) && ended(), 'the end of the daemon');
   assert.ok(!fs.existsSync(place.path('pid')));
