@@ -88,10 +88,12 @@ lint_tests = \
 	tests/lint/headers.sh \
 	tests/lint/includes.sh \
 	tests/lint/magic.sh \
+	tests/lint/manuals.sh \
 	tests/lint/options.sh \
 	tests/lint/prefixes.sh \
 	tests/lint/shell.sh \
-	tests/lint/sizes.sh
+	tests/lint/sizes.sh \
+	tests/lint/version.sh
 
 TESTS += $(lint_tests)
 
