@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "io_thread.h"
+#include "permission.h"
 #include "publish.h"
 #include "server.h"
 #include "stentor/base/clock.h"
@@ -13,7 +14,7 @@ static bool client_publish_fail(char error[ENVELOPE_ERROR], const char *text)
     return false;
 }
 
-bool client_publish(struct io_thread *thread, int namespace, struct span envelope,
+bool client_publish(struct io_thread *thread, int namespace, bool trusted, struct span envelope,
                     struct refbuf *const *attachments, size_t attachment_count,
                     char error[ENVELOPE_ERROR])
 {
@@ -27,13 +28,18 @@ bool client_publish(struct io_thread *thread, int namespace, struct span envelop
         .attachment_count = attachment_count,
     };
 
-    if (!thread->config->client_publish)
-        return client_publish_fail(error, "clients may not publish here (client_publish)");
-    if (server_overloaded(server) || ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0)
-        return client_publish_fail(error, "too many messages; try again later (publish_rate)");
     struct message *message = envelope_parse(&context, envelope, error);
     if (message == NULL)
         return false;
+    const char *wrong = permission_publish(thread->config, message, trusted);
+    if (wrong != NULL) {
+        message_unref(&message);
+        return client_publish_fail(error, wrong);
+    }
+    if (server_overloaded(server) || ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0) {
+        message_unref(&message);
+        return client_publish_fail(error, "too many messages; try again later (publish_rate)");
+    }
     struct publish_request *request = publish_request_new(&thread->stage, 1);
     if (request == NULL) {
         message_unref(&message);

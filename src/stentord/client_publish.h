@@ -1,5 +1,5 @@
 /*
- * client_publish.h - publishing by connected clients, native or Socket.IO (option client_publish).
+ * client_publish.h - publishing by connected clients, native or Socket.IO (permission.h).
  *
  * No state; the client's I/O thread.
  */
@@ -10,9 +10,10 @@
 
 struct io_thread;
 
-/* Publishes one envelope to the namespace; false after a mistake: `error` is a sentence. The
- * message is under way then, and nobody waits for its answer. */
-bool client_publish(struct io_thread *thread, int namespace, struct span envelope,
+/* Publishes one envelope to the namespace, for a client that has presented a key or not; false
+ * after a mistake: `error` is a sentence. The message is under way then, and nobody waits for its
+ * answer. */
+bool client_publish(struct io_thread *thread, int namespace, bool trusted, struct span envelope,
                     struct refbuf *const *attachments, size_t attachment_count,
                     char error[ENVELOPE_ERROR]) MUST_CHECK;
 

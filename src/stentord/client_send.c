@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "io_thread.h"
+#include "neighbours.h"
+#include "permission.h"
 #include "server.h"
 
 static bool client_send_fail(char error[ENVELOPE_ERROR], const char *text)
@@ -26,14 +28,28 @@ static struct message *client_send_parse(struct io_thread *thread,
         .attachment_count = sending->attachment_count,
         .to = to,
     };
-    struct message *message = envelope_parse(&context, sending->envelope, error);
 
-    if (message == NULL || (to->given && to->known))
-        return message;
-    message_unref(&message);
-    (void)client_send_fail(error, to->given ? directed_error(DIRECTED_UNKNOWN)
-                                            : "\"to\" is missing: a session's id");
-    return NULL;
+    return envelope_parse(&context, sending->envelope, error);
+}
+
+/* Looks for the neighbour, or at the id. NULL or a sentence. */
+static const char *client_send_find(struct io_thread *thread, const struct client_sending *sending,
+                                    const struct message *message, struct envelope_to *to)
+{
+    const char *error;
+
+    if (!to->given)
+        return "\"to\" is missing: a session's id, or north, east, south or west";
+    if (to->neighbour) {
+        error = permission_send_in(thread->config, message->rooms[0], sending->trusted);
+        return error != NULL ? error
+                             : neighbours_find(sending->session, sending->namespace,
+                                               message->rooms[0], to->direction, to->id);
+    }
+    error = permission_send(thread->config, sending->trusted);
+    if (error == NULL && !to->known)
+        error = directed_error(DIRECTED_UNKNOWN);
+    return error;
 }
 
 bool client_send(struct io_thread *thread, const struct client_sending *sending,
@@ -41,18 +57,23 @@ bool client_send(struct io_thread *thread, const struct client_sending *sending,
 {
     const struct session *session = sending->session;
     struct envelope_to to = {.given = false};
+    const char *wrong;
 
-    if (!thread->config->client_send)
-        return client_send_fail(error, "clients may not send to each other here (client_send)");
     if (directed_overloaded(thread))
         return client_send_fail(error, "too many messages are on their way; try again later");
     struct message *message = client_send_parse(thread, sending, &to, error);
     if (message == NULL)
         return false;
+    wrong = client_send_find(thread, sending, message, &to);
+    if (wrong != NULL) {
+        message_unref(&message);
+        return client_send_fail(error, wrong);
+    }
     struct directed *directed = directed_new(
         thread, message, to.id, session->ops->address(session, sending->namespace), sending->tag);
     if (directed == NULL)
         return client_send_fail(error, directed_error(DIRECTED_NO_MEMORY));
+    directed->tagged = to.neighbour;
     directed->done = sending->done;
     directed->ack = sending->ack;
     memcpy(directed->sender, session->id, SESSION_ID_BYTES);

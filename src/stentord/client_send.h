@@ -1,5 +1,6 @@
 /*
- * client_send.h - directed messages of connected clients, native or Socket.IO (option client_send).
+ * client_send.h - directed messages of connected clients, native or Socket.IO, to a session or to a
+ * neighbour (permission.h).
  *
  * No state; the client's I/O thread.
  */
@@ -14,7 +15,8 @@
 struct client_sending {
     const struct session *session;
     int namespace;
-    struct span envelope; /* {to, event, data | args} */
+    bool trusted;         /* it has presented a key there */
+    struct span envelope; /* {to, event, data | args}, for a neighbour with the room */
     struct refbuf *const *attachments;
     size_t attachment_count;
     void (*done)(struct directed *directed); /* NULL: nobody wants an answer */

@@ -13,7 +13,7 @@
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
 
-enum option_type { OPTION_INT, OPTION_BOOL, OPTION_STR };
+enum option_type { OPTION_INT, OPTION_BOOL, OPTION_STR, OPTION_PERMISSION };
 
 struct option {
     enum option_type type;
@@ -89,11 +89,43 @@ bool config_parse_policy(const char *text, enum slow_policy *policy)
     return false;
 }
 
+bool config_parse_permission(const char *text, enum permission *permission)
+{
+    static const char *const names[] = {
+        [PERMISSION_NOBODY] = "nobody",
+        [PERMISSION_KEY] = "key",
+        [PERMISSION_ANYONE] = "anyone",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *permission = (enum permission)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void config_read_permission(struct config_reader *reader, const config_setting_t *setting,
+                            const char *option, enum permission *permission)
+{
+    const char *text = config_setting_get_string(setting);
+
+    if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+        *permission = config_setting_get_bool(setting) ? PERMISSION_ANYONE : PERMISSION_NOBODY;
+    else if (text == NULL || !config_parse_permission(text, permission))
+        config_mistake(reader, setting, option,
+                       "%s must be \"nobody\", \"key\" or \"anyone\" (false and true are the first "
+                       "and the last)",
+                       config_setting_name(setting));
+}
+
 static void config_set_defaults(struct config *config)
 {
 #define CONFIG_DEFAULT_INT(value) (value)
 #define CONFIG_DEFAULT_BOOL(value) (value)
 #define CONFIG_DEFAULT_STR(value) config_strdup(value)
+#define CONFIG_DEFAULT_PERMISSION(value) (value)
 #define OPTION(type, field, path, value, min, max) config->field = CONFIG_DEFAULT_##type(value);
 #include "options.def"
 #undef OPTION
@@ -139,6 +171,9 @@ static void config_read_option(struct config_reader *reader, const struct option
             free(*(char **)(void *)field);
             *(char **)(void *)field = config_strdup(config_setting_get_string(setting));
         }
+        break;
+    case OPTION_PERMISSION:
+        config_read_permission(reader, setting, option->path, (enum permission *)(void *)field);
         break;
     }
 }
@@ -304,12 +339,26 @@ void config_unref(struct config **slot)
         config_free(config);
 }
 
-enum slow_policy config_room_policy(const struct config *config, const char *room)
+const struct config_room_rule *config_room_rule(const struct config *config, const char *room)
 {
     for (size_t i = 0; room != NULL && i < config->room_rule_count; i++)
         if (fnmatch(config->room_rules[i].pattern, room, 0) == 0)
-            return config->room_rules[i].policy;
-    return config->default_policy;
+            return &config->room_rules[i];
+    return NULL;
+}
+
+bool config_room_is_grid(const struct config *config, const char *room)
+{
+    const struct config_room_rule *rule = config_room_rule(config, room);
+
+    return rule != NULL && rule->grid;
+}
+
+enum slow_policy config_room_policy(const struct config *config, const char *room)
+{
+    const struct config_room_rule *rule = config_room_rule(config, room);
+
+    return rule != NULL && rule->has_policy ? rule->policy : config->default_policy;
 }
 
 int config_default_namespace(const struct config *config)

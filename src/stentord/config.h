@@ -51,15 +51,24 @@ struct config_listener {
     struct tls_context *tls_context; /* of the same */
 };
 
+/* Who may do something. A client without a key is anyone; UNSET: as in all other rooms. */
+enum permission { PERMISSION_NOBODY, PERMISSION_KEY, PERMISSION_ANYONE, PERMISSION_UNSET };
+
 struct config_room_rule {
-    char *pattern; /* fnmatch(3) */
+    char *pattern;   /* fnmatch(3) */
+    bool has_policy; /* or else it is slow_client_policy */
     enum slow_policy policy;
+    bool grid; /* its members have neighbours (grid.h) */
+    int columns;
+    bool wrap;
+    enum permission join, publish, send;
 };
 
 /* Field types of the option table. */
 #define CONFIG_FIELD_INT int
 #define CONFIG_FIELD_BOOL bool
 #define CONFIG_FIELD_STR char *
+#define CONFIG_FIELD_PERMISSION enum permission
 
 struct config {
     atomic_uint refs;
@@ -72,6 +81,8 @@ struct config {
     size_t listener_count;
     char **publish_keys;
     size_t publish_key_count;
+    char **client_keys;
+    size_t client_key_count;
     char **cors_origins;
     size_t cors_origin_count;
     char **namespaces;
@@ -90,6 +101,12 @@ void config_log_warnings(const struct config *config);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config **config);
+
+/* The first rule whose pattern fits the room of that name; NULL when none does. */
+const struct config_room_rule *config_room_rule(const struct config *config, const char *room);
+
+/* Is it a grid? (NULL: everyone, and not.) */
+bool config_room_is_grid(const struct config *config, const char *room);
 
 /* What happens to clients that fall behind in a room of that name (NULL: everyone). */
 enum slow_policy config_room_policy(const struct config *config, const char *room);

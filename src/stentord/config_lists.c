@@ -6,10 +6,15 @@
 #include "config_priv.h"
 #include "cors.h"
 
+enum {
+    CONFIG_GRID_COLUMNS = 316, /* a hundred thousand members make a square */
+    CONFIG_MAX_COLUMNS = 1000000,
+};
+
 bool config_lists_known(const char *name)
 {
-    static const char *const names[] = {"listeners", "publish_keys", "cors_origins", "namespaces",
-                                        "rooms"};
+    static const char *const names[] = {"listeners",    "publish_keys", "client_keys",
+                                        "cors_origins", "namespaces",   "rooms"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(name, names[i]) == 0)
@@ -128,9 +133,69 @@ static void config_read_listeners(struct config_reader *reader, const config_set
     config->listener_count = 2;
 }
 
+/* What the rule says of grids: it is one with type = "grid", and only then has columns and edges.
+ */
+static void config_read_grid(struct config_reader *reader, const config_setting_t *group,
+                             struct config_room_rule *rule)
+{
+    const char *type = "plain", *edges = "end";
+
+    if (config_setting_get_member(group, "type") != NULL &&
+        !config_setting_lookup_string(group, "type", &type))
+        type = "";
+    rule->grid = strcmp(type, "grid") == 0;
+    if (!rule->grid && strcmp(type, "plain") != 0)
+        config_mistake(reader, group, "rooms", "type must be \"plain\" or \"grid\"");
+    if (!rule->grid && (config_setting_get_member(group, "columns") != NULL ||
+                        config_setting_get_member(group, "edges") != NULL ||
+                        config_setting_get_member(group, "send") != NULL))
+        config_mistake(reader, group, "rooms",
+                       "columns, edges and send are for rooms with type = \"grid\"");
+    rule->columns = CONFIG_GRID_COLUMNS;
+    if (config_setting_get_member(group, "columns") != NULL &&
+        (!config_setting_lookup_int(group, "columns", &rule->columns) || rule->columns < 1 ||
+         rule->columns > CONFIG_MAX_COLUMNS))
+        config_mistake(reader, group, "rooms", "columns must be a number from 1 to %d",
+                       CONFIG_MAX_COLUMNS);
+    if (config_setting_get_member(group, "edges") != NULL &&
+        (!config_setting_lookup_string(group, "edges", &edges) ||
+         (strcmp(edges, "wrap") != 0 && strcmp(edges, "end") != 0)))
+        config_mistake(reader, group, "rooms", "edges must be \"wrap\" or \"end\"");
+    rule->wrap = strcmp(edges, "wrap") == 0;
+}
+
+static enum permission config_lookup_permission(struct config_reader *reader,
+                                                const config_setting_t *group, const char *name)
+{
+    const config_setting_t *setting = config_setting_get_member(group, name);
+    enum permission permission = PERMISSION_UNSET;
+
+    if (setting != NULL)
+        config_read_permission(reader, setting, "rooms", &permission);
+    return permission;
+}
+
+static void config_read_rule(struct config_reader *reader, const config_setting_t *group,
+                             struct config_room_rule *rule)
+{
+    static const char *const known[] = {"pattern", "policy",  "type", "columns", "edges",
+                                        "join",    "publish", "send", NULL};
+    const char *policy = "";
+
+    config_check_members(reader, group, "rooms", known);
+    rule->has_policy = config_setting_get_member(group, "policy") != NULL;
+    config_setting_lookup_string(group, "policy", &policy);
+    if (rule->has_policy && !config_parse_policy(policy, &rule->policy))
+        config_mistake(reader, group, "rooms",
+                       "policy must be one of skip, disconnect and conflate");
+    config_read_grid(reader, group, rule);
+    rule->join = config_lookup_permission(reader, group, "join");
+    rule->publish = config_lookup_permission(reader, group, "publish");
+    rule->send = config_lookup_permission(reader, group, "send");
+}
+
 static void config_read_rooms(struct config_reader *reader, const config_setting_t *root)
 {
-    static const char *const known[] = {"pattern", "policy", NULL};
     const config_setting_t *list = config_setting_get_member(root, "rooms");
     int length = config_list_length(reader, list, "rooms");
     struct config *config = reader->config;
@@ -139,7 +204,7 @@ static void config_read_rooms(struct config_reader *reader, const config_setting
     for (int i = 0; i < length; i++) {
         const config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         struct config_room_rule *rule = &config->room_rules[config->room_rule_count];
-        const char *pattern = NULL, *policy = "";
+        const char *pattern = NULL;
 
         if (!config_setting_is_group(group) ||
             !config_setting_lookup_string(group, "pattern", &pattern)) {
@@ -147,13 +212,7 @@ static void config_read_rooms(struct config_reader *reader, const config_setting
                            "each element is a group: { pattern = \"a.*\"; policy = \"skip\"; }");
             continue;
         }
-        config_check_members(reader, group, "rooms", known);
-        config_setting_lookup_string(group, "policy", &policy);
-        if (!config_parse_policy(policy, &rule->policy)) {
-            config_mistake(reader, group, "rooms",
-                           "policy must be one of skip, disconnect and conflate");
-            continue;
-        }
+        config_read_rule(reader, group, rule);
         rule->pattern = config_strdup(pattern);
         config->room_rule_count++;
     }
@@ -234,6 +293,8 @@ void config_lists_read(struct config_reader *reader, const config_setting_t *roo
     config_read_listeners(reader, root);
     config_read_strings(reader, root, "publish_keys", &reader->config->publish_keys,
                         &reader->config->publish_key_count);
+    config_read_strings(reader, root, "client_keys", &reader->config->client_keys,
+                        &reader->config->client_key_count);
     config_read_origins(reader, root);
     config_read_namespaces(reader, root);
     config_read_rooms(reader, root);
@@ -257,6 +318,7 @@ void config_lists_free(struct config *config)
         free(config->room_rules[i].pattern);
     free(config->room_rules);
     config_free_strings(config->publish_keys, config->publish_key_count);
+    config_free_strings(config->client_keys, config->client_key_count);
     config_free_strings(config->cors_origins, config->cors_origin_count);
     config_free_strings(config->namespaces, config->namespace_count);
 }

@@ -33,7 +33,8 @@ void *config_calloc(size_t count, size_t size);
 /* Is it the name of a list option? */
 bool config_lists_known(const char *name);
 
-/* Reads listeners, publish_keys, cors_origins, namespaces and rooms, with their defaults. */
+/* Reads listeners, publish_keys, client_keys, cors_origins, namespaces and rooms, with their
+ * defaults. */
 void config_lists_read(struct config_reader *reader, const config_setting_t *root);
 void config_lists_free(struct config *config);
 
@@ -45,6 +46,13 @@ void config_check_members(struct config_reader *reader, const config_setting_t *
 void config_tls_read(struct config_reader *reader, const config_setting_t *group,
                      struct config_listener *listener);
 void config_tls_free(struct config_listener *listener);
+
+/* nobody, key or anyone; false for any other text. */
+bool config_parse_permission(const char *text, enum permission *permission) MUST_CHECK;
+
+/* Reads one of these, or a boolean. */
+void config_read_permission(struct config_reader *reader, const config_setting_t *setting,
+                            const char *option, enum permission *permission);
 
 /* skip, disconnect or conflate; false for any other text. */
 bool config_parse_policy(const char *text, enum slow_policy *policy) MUST_CHECK;

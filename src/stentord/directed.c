@@ -19,6 +19,8 @@ const char *directed_error(enum directed_result result)
         return NULL;
     case DIRECTED_UNKNOWN:
         return "no session has that id";
+    case DIRECTED_LEFT:
+        return "nobody is there any more";
     case DIRECTED_FULL:
         return "too much waits for that session already";
     case DIRECTED_NO_MEMORY:
@@ -113,9 +115,11 @@ static void directed_open(struct mail *mail, void *self)
     OBJ_CHECK(directed, DIRECTED_MAGIC);
     OWNER_ASSERT(&thread->stage.owner);
     session = session_addressed(&thread->delivery, directed->message->namespace, directed->at,
-                                directed->to);
+                                directed->to, directed->tagged ? SEAT_TAG_AT : 0);
     if (session != NULL)
         directed_give(directed, thread, session);
+    else if (directed->tagged)
+        directed_finish(directed, thread, DIRECTED_LEFT);
     else if (thread->stopping || directed->hops >= DIRECTED_MAX_HOPS)
         directed_finish(directed, thread, DIRECTED_UNKNOWN);
     else

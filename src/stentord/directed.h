@@ -24,6 +24,7 @@ struct session;
 enum directed_result {
     DIRECTED_QUEUED,    /* in its queue, or with what is kept of it */
     DIRECTED_UNKNOWN,   /* no session has that id */
+    DIRECTED_LEFT,      /* the neighbour has left */
     DIRECTED_FULL,      /* too much waits for it already; a session is closed for that */
     DIRECTED_NO_MEMORY, /* and the session is closed, too */
 };
@@ -35,6 +36,7 @@ struct directed {
     uint8_t to[SESSION_ID_BYTES]; /* the address, */
     uint8_t at[SESSION_ID_BYTES]; /* and the session's id, or one for the same place */
     bool has_from;
+    bool tagged;  /* of `to` only the end is known, and nobody is looked for elsewhere */
     uint8_t hops; /* after a client that was recovered */
     uint8_t from[SESSION_ID_BYTES];
     size_t bytes; /* that it counts for while it is on its way */

@@ -55,7 +55,20 @@ static enum directed_result engine_directed(struct session *session,
     return engine->app->on_directed(engine, directed);
 }
 
+static void engine_neighbours(struct session *session, int namespace,
+                              const struct neighbours_news *news,
+                              const struct neighbours_asker *asker)
+{
+    struct engine *engine = session->client;
+
+    if (engine_is_full(engine))
+        engine_close(engine, CLOSE_QUEUE_FULL);
+    else
+        engine->app->on_neighbours(engine, namespace, news, asker);
+}
+
 static const struct session_ops engine_session_ops = {
+    .neighbours = engine_neighbours,
     .address = engine_address,
     .directed = engine_directed,
     .gap = engine_on_gap,

@@ -44,6 +44,8 @@ struct engine_app {
     /* As in struct session_ops; NULL: others cannot address the client. */
     const uint8_t *(*address)(const struct engine *engine, int namespace);
     enum directed_result (*on_directed)(struct engine *engine, const struct directed *directed);
+    void (*on_neighbours)(struct engine *engine, int namespace, const struct neighbours_news *news,
+                          const struct neighbours_asker *asker);
     /* Messages of the room from `from` to `to` will not come. */
     void (*on_gap)(struct engine *engine, const struct room *room, uint64_t from, uint64_t to);
     /* The client is lost, or its transport; let go, free nothing. */

@@ -105,7 +105,26 @@ static bool envelope_read_to(struct envelope *envelope, const json_t *value)
         return envelope_fail(envelope, "\"to\" must be a text, a session's id");
     context->to->given = true;
     context->to->known = session_id_parse(context->to->id, id.ptr, id.len, context->io_threads);
+    context->to->neighbour =
+        context->fixed_namespace && grid_direction_parse(id.ptr, id.len, &context->to->direction);
     return true;
+}
+
+/* NULL, or what of the other members does not go with `to`. */
+static const char *envelope_check_to(const struct envelope *envelope)
+{
+    const struct publication *publication = &envelope->publication;
+    const struct envelope_to *to = envelope->context->to;
+
+    if (to == NULL || !to->given)
+        return NULL;
+    if (publication->except_count + publication->key.len > 0)
+        return "with \"to\" there is no except and no key";
+    if (to->neighbour && publication->room_count != 1)
+        return "a neighbour is one in a room: name it in \"room\"";
+    if (!to->neighbour && publication->room_count > 0)
+        return "with a session's id in \"to\" there is no room";
+    return NULL;
 }
 
 static bool envelope_read_member(struct envelope *envelope, const char *name, const json_t *value)
@@ -231,9 +250,9 @@ static bool envelope_read(struct envelope *envelope, json_t *root, struct span t
     if (publication->attachment_count > 0 &&
         !envelope_placeholders_valid(root, publication->attachment_count, &seen))
         return envelope_fail(envelope, ENVELOPE_BAD_PLACEHOLDER);
-    if (envelope->context->to != NULL && envelope->context->to->given &&
-        publication->room_count + publication->except_count + publication->key.len > 0)
-        return envelope_fail(envelope, "with \"to\" there is no room, no except and no key");
+    wrong = envelope_check_to(envelope);
+    if (wrong != NULL)
+        return envelope_fail(envelope, wrong);
     wrong = publication->event.ptr != NULL ? envelope_check_event(publication->event)
                                            : "\"event\" is missing";
     if (wrong != NULL)

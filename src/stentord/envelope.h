@@ -7,6 +7,7 @@
 #define STENTORD_ENVELOPE_H
 
 #include "config.h"
+#include "grid.h"
 #include "message.h"
 #include "session_id.h"
 
@@ -17,6 +18,8 @@ struct envelope_to {
     bool given;
     bool known; /* it could be the id of one */
     uint8_t id[SESSION_ID_BYTES];
+    bool neighbour; /* it is one of the sender's, in the room of the message */
+    enum grid_direction direction;
 };
 
 /* What an envelope leaves open. */
@@ -31,8 +34,8 @@ struct envelope_context {
 };
 
 /* The message of one envelope {namespace, room | rooms, except, event, data | args, key}, or with
- * `to` in place of the rooms, which takes neither except nor key; `text` has been accepted by
- * json_text_valid. NULL after a mistake: `error` is a sentence. */
+ * `to`, which takes neither except nor key, and a room only for a neighbour; `text` has been
+ * accepted by json_text_valid. NULL after a mistake: `error` is a sentence. */
 struct message *envelope_parse(const struct envelope_context *context, struct span text,
                                char error[ENVELOPE_ERROR]) MUST_CHECK;
 

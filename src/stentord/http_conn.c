@@ -419,6 +419,17 @@ static void http_open_arrival(struct mail *mail, void *self)
         http_continue(http);
 }
 
+bool http_conn_bearer(const struct http_conn *http, struct span *key)
+{
+    struct span header;
+
+    if (!http_header(http->msg, "authorization", &header) || header.len < 7 ||
+        !http_span_equals((struct span){header.ptr, 7}, "Bearer "))
+        return false;
+    *key = json_trim((struct span){header.ptr + 7, header.len - 7});
+    return true;
+}
+
 void http_conn_suspend(struct http_conn *http, const struct http_waiter *waiter, void *context)
 {
     http->waiter = waiter;

@@ -93,6 +93,9 @@ void http_conn_error(struct http_conn *http, int status, const char *headers, co
 /* The connection speaks another protocol from now on; http_conn.c frees its own state. */
 void http_conn_upgrade(struct http_conn *http, const struct conn_protocol *protocol, void *state);
 
+/* The key in `Authorization: Bearer KEY`; false when there is none. */
+bool http_conn_bearer(const struct http_conn *http, struct span *key) MUST_CHECK;
+
 /* The current request will be answered later, by `waiter`. */
 void http_conn_suspend(struct http_conn *http, const struct http_waiter *waiter, void *context);
 

@@ -130,6 +130,7 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
     TAILQ_INIT(&thread->dead);
     TAILQ_INIT(&thread->dead_engines);
     TAILQ_INIT(&thread->unpolled);
+    seat_pool_init(&thread->seats);
     wheel_init(&thread->wheel, clock_ms());
     wheel_init(&thread->engine_wheel, clock_ms());
     error = stage_init(&thread->stage, thread->name, thread);

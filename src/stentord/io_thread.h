@@ -13,6 +13,7 @@
 #include "delivery.h"
 #include "engine.h"
 #include "recovery.h"
+#include "seat.h"
 #include "stage.h"
 #include "stats.h"
 #include "stentor/base/wheel.h"
@@ -46,6 +47,7 @@ struct io_thread {
     struct wheel wheel;        /* deadlines of connections */
     struct wheel engine_wheel; /* and of Engine.IO sessions that poll */
     struct recovery_table recovery;
+    struct seat_pool seats; /* of members of grid rooms */
     struct event tick;
     struct event gather;    /* the rest between two turns while polls come in numbers */
     unsigned polls_in_tick; /* since the last tick */

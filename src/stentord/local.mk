@@ -32,16 +32,19 @@ libstentord_a_SOURCES = \
 	src/stentord/engine_websocket.c src/stentord/engine_websocket.h \
 	src/stentord/envelope.c src/stentord/envelope.h \
 	src/stentord/fanout.c src/stentord/fanout.h \
+	src/stentord/grid.c src/stentord/grid.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
 	src/stentord/listener.c src/stentord/listener.h \
 	src/stentord/message.c src/stentord/message.h \
 	src/stentord/native_client.c src/stentord/native_client.h \
+	src/stentord/neighbours.c src/stentord/neighbours.h \
 	src/stentord/notify.c src/stentord/notify.h \
 	src/stentord/opening.c src/stentord/opening.h \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
 	src/stentord/peer.c src/stentord/peer.h \
+	src/stentord/permission.c src/stentord/permission.h \
 	src/stentord/pidfile.c src/stentord/pidfile.h \
 	src/stentord/poll_response.c src/stentord/poll_response.h \
 	src/stentord/privileges.c src/stentord/privileges.h \
@@ -54,6 +57,7 @@ libstentord_a_SOURCES = \
 	src/stentord/room.c src/stentord/room.h \
 	src/stentord/room_query.c src/stentord/room_query.h \
 	src/stentord/router.c src/stentord/router.h \
+	src/stentord/seat.c src/stentord/seat.h \
 	src/stentord/server.c src/stentord/server.h \
 	src/stentord/session.c src/stentord/session.h \
 	src/stentord/session_id.c src/stentord/session_id.h \
@@ -86,6 +90,7 @@ stentord_unit_tests = \
 	tests/unit/test_delivery \
 	tests/unit/test_encoder \
 	tests/unit/test_envelope \
+	tests/unit/test_grid \
 	tests/unit/test_outq \
 	tests/unit/test_tls_ticket
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
@@ -95,6 +100,7 @@ tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture
 tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
 tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
 tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
+tests_unit_test_grid_LDADD = $(stentord_test_ldadd)
 tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_ticket_LDADD = $(stentord_test_ldadd)
 

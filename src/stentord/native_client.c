@@ -7,6 +7,8 @@
 #include "encoder.h"
 #include "engine_queue.h"
 #include "io_thread.h"
+#include "neighbours.h"
+#include "permission.h"
 #include "room_query.h"
 #include "server.h"
 #include "stentor/wire/native.h"
@@ -87,6 +89,15 @@ static const uint8_t *native_address(const struct session *session, int namespac
                                                                                    : NULL;
 }
 
+/* Closes a client for which too much waits. */
+static bool native_has_room(struct ws_conn *ws)
+{
+    if (outq_behind_first(ws->conn->out) <= ENGINE_QUEUE_MAX)
+        return true;
+    ws_conn_close(ws, WS_CODE_POLICY, close_reason_text(CLOSE_QUEUE_FULL), CLOSE_QUEUE_FULL);
+    return false;
+}
+
 static enum directed_result native_directed(struct session *session,
                                             const struct directed *directed)
 {
@@ -95,10 +106,8 @@ static enum directed_result native_directed(struct session *session,
     struct strbuf text = STRBUF_INIT;
     char from[SESSION_ID_TEXT];
 
-    if (outq_behind_first(ws->conn->out) > ENGINE_QUEUE_MAX) {
-        ws_conn_close(ws, WS_CODE_POLICY, close_reason_text(CLOSE_QUEUE_FULL), CLOSE_QUEUE_FULL);
+    if (!native_has_room(ws))
         return DIRECTED_FULL;
-    }
     session_id_text(directed->from, from);
     encoder_native_directed(message, directed->has_from ? from : NULL, !native_is_msgpack(session),
                             &text);
@@ -107,7 +116,37 @@ static enum directed_result native_directed(struct session *session,
     return conn_is_open(ws->conn) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
 }
 
+static void native_neighbours(struct session *session, int namespace,
+                              const struct neighbours_news *news,
+                              const struct neighbours_asker *asker)
+{
+    struct ws_conn *ws = session->client;
+    struct strbuf text = STRBUF_INIT;
+    struct neighbours_ids ids;
+
+    (void)namespace;
+    if (!native_has_room(ws))
+        return;
+    if (news == NULL) {
+        native_append_error(&text, asker->tag, session_join_error(SESSION_NO_MEMORY));
+        native_send(ws, &text);
+        strbuf_free(&text);
+        return;
+    }
+    if (asker != NULL) {
+        native_append_ack(&text, asker->tag);
+        native_send(ws, &text);
+        strbuf_clear(&text);
+    }
+    neighbours_ids(news, &ids);
+    native_append_neighbours(&text, news->room->name, news->x, news->y, ids.ids);
+    if (conn_is_open(ws->conn))
+        native_send(ws, &text);
+    strbuf_free(&text);
+}
+
 static const struct session_ops native_session_ops = {
+    .neighbours = native_neighbours,
     .gap = native_gap,
     .too_slow = native_too_slow,
     .address = native_address,
@@ -119,14 +158,26 @@ static uint64_t native_head(const struct session *session)
     return journal_head(&session->delivery->journal);
 }
 
-static const char *native_join(struct session *session, struct span room)
+/* `*later`: the answer comes with the client's place in a grid. */
+static const char *native_join(struct session *session, struct span room, struct span id,
+                               bool *later)
 {
-    enum session_join_result result;
+    const struct neighbours_asker asker = {.wanted = true, .tag = id};
+    const char *error = permission_join(session->delivery->config, room, session->trusted);
+    int namespace = native_namespace(session);
 
-    if (!session->delivery->config->client_join)
-        return "clients may not join rooms (client_join)";
-    result = session_join_room(session, native_namespace(session), room, native_head(session));
-    return session_join_error(result);
+    if (error == NULL)
+        error =
+            session_join_error(session_join_room(session, namespace, room, native_head(session)));
+    *later = error == NULL && neighbours_join(session, namespace, room, &asker, &error);
+    return error;
+}
+
+static const char *native_auth(struct session *session, const char *key)
+{
+    session->trusted =
+        permission_is_key(session->delivery->config, (struct span){key, strlen(key)});
+    return session->trusted ? NULL : "the key is not one of client_keys";
 }
 
 static const char *native_leave(struct session *session, struct span room)
@@ -171,6 +222,7 @@ static const char *native_send_to(struct ws_conn *ws, const struct native_comman
     const struct client_sending sending = {
         .session = session,
         .namespace = native_namespace(session),
+        .trusted = session->trusted,
         .envelope = request->text,
         .attachments = request->attachments,
         .attachment_count = request->attachment_count,
@@ -181,24 +233,28 @@ static const char *native_send_to(struct ws_conn *ws, const struct native_comman
     return client_send(ws->conn->thread, &sending, error) ? NULL : error;
 }
 
-/* Does what the command says; NULL or what was wrong with it. */
+/* Does what the command says; NULL or what was wrong with it. `*later`: its answer follows. */
 static const char *native_execute(struct ws_conn *ws, const struct native_command *command,
-                                  const struct native_request *request, char error[ENVELOPE_ERROR])
+                                  const struct native_request *request, bool *later,
+                                  char error[ENVELOPE_ERROR])
 {
     struct session *session = ws->client;
     struct span room = {command->room, command->room != NULL ? strlen(command->room) : 0};
 
     switch (command->type) {
+    case NATIVE_AUTH:
+        return native_auth(session, command->key);
     case NATIVE_JOIN:
-        return native_join(session, room);
+        return native_join(session, room, command->id, later);
     case NATIVE_LEAVE:
         return native_leave(session, room);
     case NATIVE_PUBLISH:
-        return client_publish(ws->conn->thread, native_namespace(session), request->text,
-                              request->attachments, request->attachment_count, error)
+        return client_publish(ws->conn->thread, native_namespace(session), session->trusted,
+                              request->text, request->attachments, request->attachment_count, error)
                    ? NULL
                    : error;
     case NATIVE_SEND:
+        *later = true;
         return native_send_to(ws, command, request, error);
     case NATIVE_PING:
         return NULL;
@@ -224,17 +280,18 @@ static void native_handle(struct ws_conn *ws, const struct native_request *reque
     struct strbuf answer = STRBUF_INIT;
     char buffer[ENVELOPE_ERROR];
     const char *error = NULL;
+    bool later = false;
 
     if (native_parse(request->text.ptr, request->text.len, &command, &error))
         error = native_check_id(&command, request);
     if (error == NULL)
-        error = native_execute(ws, &command, request, buffer);
+        error = native_execute(ws, &command, request, &later, buffer);
     if (error != NULL) {
         stats_add(&stats->client_events_refused, 1);
         native_append_error(&answer, command.id, error);
     } else if (command.type == NATIVE_PING) {
         native_append_pong(&answer, command.id);
-    } else if (command.type != NATIVE_SEND) {
+    } else if (!later) {
         native_append_ack(&answer, command.id);
     }
     if (answer.len > 0 || answer.failed)

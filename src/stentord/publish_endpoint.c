@@ -7,11 +7,11 @@
 #include "broadcast.h"
 #include "envelope.h"
 #include "io_thread.h"
+#include "permission.h"
 #include "publish_priv.h"
 #include "room_query.h"
 #include "server.h"
 #include "stentor/base/clock.h"
-#include "stentor/base/crypto.h"
 #include "stentor/wire/packarray.h"
 #include "stentor/wire/packjson.h"
 
@@ -40,19 +40,10 @@ void publish_endpoint_refuse(struct http_conn *http, int status, const char *hea
 /* Does the request carry one of the keys? */
 static bool publish_has_key(const struct http_conn *http)
 {
-    const struct config *config = http->conn->thread->config;
-    struct span header;
-    bool found = false;
+    struct span key;
 
-    if (!http_header(http->msg, "authorization", &header) || header.len < 7 ||
-        !http_span_equals((struct span){header.ptr, 7}, "Bearer "))
-        return false;
-    struct span key = json_trim((struct span){header.ptr + 7, header.len - 7});
-    /* All keys are compared, so that the time says nothing about which one nearly fitted. */
-    for (size_t i = 0; i < config->publish_key_count; i++)
-        found |= crypto_equal(key.ptr, key.len, config->publish_keys[i],
-                              strlen(config->publish_keys[i]));
-    return found;
+    return http_conn_bearer(http, &key) &&
+           permission_is_publish_key(http->conn->thread->config, key);
 }
 
 static bool publish_on_head(struct http_conn *http)

@@ -380,7 +380,7 @@ static void recovery_redirect_home(struct io_thread *home, struct directed *dire
     }
     if (entry->thread == home)
         session = session_addressed(&home->delivery, directed->message->namespace, entry->session,
-                                    directed->to);
+                                    directed->to, 0);
     if (session != NULL)
         directed_give(directed, home, session);
     else

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grid.h"
 #include "stentor/base/crypto.h"
 #include "stentor/base/obj.h"
 
@@ -22,8 +23,17 @@ bool room_table_init(struct room_table *table, const struct config *config, stru
     return table->buckets != NULL;
 }
 
+static void room_free_grid(struct room *room)
+{
+    if (room->grid != NULL)
+        grid_destroy(room->grid);
+    free(room->grid);
+    room->grid = NULL;
+}
+
 static void room_free(struct room *room)
 {
+    room_free_grid(room);
     conflation_destroy(&room->conflation);
     OBJ_CLEAR(room);
     free(room->members);
@@ -120,7 +130,8 @@ struct room *room_intern(struct room_table *table, int namespace, const char *na
     room->namespace = namespace;
     room->name_len = len;
     memcpy(room->name, name, len);
-    room->policy = config_room_policy(table->config, len > 0 ? room->name : NULL);
+    room->policy = config_room_policy(table->config, room_name(room));
+    room->is_grid = config_room_is_grid(table->config, room_name(room));
     room->trimmed = table->forgotten;
     conflation_init(&room->conflation, &table->retained);
     if (table->count >= table->bucket_count)
@@ -138,7 +149,7 @@ void room_release(struct room_table *table, struct room *room)
     struct room **link;
 
     OBJ_CHECK(room, ROOM_MAGIC);
-    if (room->member_count > 0 || room->chain_begin != room->chain_end ||
+    if (room->member_count > 0 || room->grid != NULL || room->chain_begin != room->chain_end ||
         room->fanout.state != ROOM_FANOUT_IDLE || !conflation_empty(&room->conflation))
         return;
     if (room->trimmed > table->forgotten)
@@ -149,6 +160,12 @@ void room_release(struct room_table *table, struct room *room)
     table->count--;
     stats_sub(&table->stats->rooms, 1);
     room_free(room);
+}
+
+void room_end_grid(struct room_table *table, struct room *room)
+{
+    room_free_grid(room);
+    room_release(table, room);
 }
 
 void room_table_evict(struct room_table *table)

@@ -4,7 +4,7 @@
  *
  * Each I/O thread has a table of its own and is the only one to touch it, so rooms need no lock
  * and no count of references between threads: a message carries names, and every thread looks
- * them up once per message. A room exists while it has members or messages.
+ * them up once per message. A room exists while it has members or messages, or a grid.
  *
  * "Everyone in the namespace" is a room too; its name is empty.
  */
@@ -19,6 +19,8 @@
 #include "conflation.h"
 #include "cursor.h"
 #include "stats.h"
+
+struct grid;
 
 enum room_fanout_state { ROOM_FANOUT_IDLE, ROOM_FANOUT_RUNNING, ROOM_FANOUT_RESTING };
 
@@ -58,6 +60,8 @@ struct room {
     uint64_t trimmed; /* what came up to here and is not in the chain is gone */
     struct room_fanout fanout;
     struct conflation conflation; /* used when policy is SLOW_CONFLATE */
+    struct grid *grid;            /* at the home of a grid room; NULL: none (neighbours.h) */
+    bool is_grid;                 /* its members have neighbours */
     size_t name_len;
     char name[]; /* with a NUL; empty: everyone */
 };
@@ -93,6 +97,9 @@ struct room *room_intern(struct room_table *table, int namespace, const char *na
 
 /* Frees the room if it has neither members nor messages; due after each removal. */
 void room_release(struct room_table *table, struct room *room);
+
+/* Frees the room's grid, and the room if nothing else is left. */
+void room_end_grid(struct room_table *table, struct room *room);
 
 /* Adds a member by its cursor's slot; its index is member_count - 1 then. False when memory is
  * out. */

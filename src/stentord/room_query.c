@@ -4,6 +4,8 @@
 
 #include "io_thread.h"
 #include "message.h"
+#include "neighbours.h"
+#include "permission.h"
 #include "server.h"
 
 /* Decimal digits of a seq; false for anything else. */
@@ -51,6 +53,16 @@ const char *room_query_namespace(const struct config *config, struct span value,
     return *namespace < 0 ? "there is no such namespace (option namespaces)" : NULL;
 }
 
+static void room_query_key(struct room_query *query, const struct config *config, struct span value)
+{
+    struct strbuf key = STRBUF_INIT;
+
+    query->trusted = http_decode(value, true, &key) &&
+                     permission_is_key(config, (struct span){key.data, key.len});
+    query->has_key = true;
+    strbuf_free(&key);
+}
+
 static const char *room_query_param(struct room_query *query, const struct config *config,
                                     struct span name, struct span value)
 {
@@ -62,7 +74,25 @@ static const char *room_query_param(struct room_query *query, const struct confi
         query->has_since = true;
         return room_query_seq(value, &query->since) ? NULL : "since must be a seq: digits only";
     }
+    if (http_span_equals(name, "key"))
+        room_query_key(query, config, value);
     return NULL; /* caches and trackers add parameters of their own */
+}
+
+/* Points the rooms to their names, and looks whether the client may join them. */
+static bool room_query_may_join(struct http_conn *http, struct room_query *query)
+{
+    for (size_t i = 0; i < query->room_count; i++) {
+        const char *error;
+
+        query->rooms[i].ptr = query->names.data + (size_t)query->rooms[i].ptr;
+        error = permission_join(http->conn->thread->config, query->rooms[i], query->trusted);
+        if (error == NULL)
+            continue;
+        http_conn_error(http, 403, NULL, "forbidden", error);
+        return false;
+    }
+    return true;
 }
 
 bool room_query_parse(struct http_conn *http, struct room_query *query)
@@ -82,13 +112,14 @@ bool room_query_parse(struct http_conn *http, struct room_query *query)
         http_conn_error(http, 400, NULL, "bad_query", error);
         return false;
     }
-    if (query->room_count > 0 && !config->client_join) {
-        http_conn_error(http, 403, NULL, "forbidden", "clients may not join rooms (client_join)");
+    if (query->has_key && !query->trusted) {
+        http_conn_error(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
+                        "the key is not one of client_keys");
         return false;
     }
-    for (size_t i = 0; i < query->room_count; i++)
-        query->rooms[i].ptr = query->names.data + (size_t)query->rooms[i].ptr;
-    return true;
+    /* The header may be meant for a proxy: one that is unknown here is no mistake. */
+    query->trusted |= http_conn_bearer(http, &value) && permission_is_key(config, value);
+    return room_query_may_join(http, query);
 }
 
 bool room_query_last_event_id(struct http_conn *http, struct room_query *query)
@@ -124,9 +155,16 @@ const char *room_query_join(const struct room_query *query, struct session *sess
     enum session_join_result result =
         session_join(session, query->namespace, (struct span){"", 0}, cursor);
 
-    for (size_t i = 0; i < query->room_count && session_join_error(result) == NULL; i++)
-        result = session_join_room(session, query->namespace, query->rooms[i], cursor);
-    return session_join_error(result);
+    const char *error = session_join_error(result);
+
+    session->trusted = query->trusted;
+    for (size_t i = 0; i < query->room_count && error == NULL; i++) {
+        error = session_join_error(
+            session_join_room(session, query->namespace, query->rooms[i], cursor));
+        if (error == NULL)
+            (void)neighbours_join(session, query->namespace, query->rooms[i], NULL, &error);
+    }
+    return error;
 }
 
 void room_query_tell_unknown(struct session *session)

@@ -18,6 +18,8 @@ struct server;
 
 struct room_query {
     int namespace;
+    bool has_key;
+    bool trusted; /* it has one of the keys that there are */
     bool has_since;
     uint64_t since;
     struct strbuf names; /* the rooms' names, decoded, one behind the other */

@@ -5,6 +5,7 @@
 
 #include "conn.h"
 #include "delivery.h"
+#include "neighbours.h"
 #include "stentor/base/obj.h"
 
 enum { SESSION_FIRST_HEAP_ROOMS = 4 };
@@ -89,14 +90,15 @@ struct session *session_find(const struct delivery *delivery, const uint8_t id[S
 
 struct session *session_addressed(const struct delivery *delivery, int namespace,
                                   const uint8_t at[SESSION_ID_BYTES],
-                                  const uint8_t address[SESSION_ID_BYTES])
+                                  const uint8_t address[SESSION_ID_BYTES], size_t from)
 {
     struct session *session = session_at(delivery, at);
     const uint8_t *own = session != NULL && session->ops->address != NULL
                              ? session->ops->address(session, namespace)
                              : NULL;
 
-    return own != NULL && memcmp(own, address, SESSION_ID_BYTES) == 0 ? session : NULL;
+    return own != NULL && memcmp(own + from, address + from, SESSION_ID_BYTES - from) == 0 ? session
+                                                                                           : NULL;
 }
 
 void session_attach(struct session *session, struct conn *conn, uint8_t answer)
@@ -157,7 +159,7 @@ struct cursor *session_cursor(const struct session *session)
     return &session->delivery->cursors.cursors[session->slot];
 }
 
-static struct membership *session_membership(const struct session *session, const struct room *room)
+struct membership *session_membership(const struct session *session, const struct room *room)
 {
     for (uint32_t i = 0; i < session->membership_count; i++)
         if (session->memberships[i].room == room)
@@ -175,6 +177,9 @@ static void session_end_membership(struct session *session, uint32_t i)
 {
     struct delivery *delivery = session->delivery;
     struct room *room = session->memberships[i].room;
+
+    if (session->memberships[i].seat != 0)
+        neighbours_leave(session, &session->memberships[i]);
     uint32_t moved = room_remove_member(room, session->memberships[i].index);
 
     if (moved != CURSOR_NONE) {
@@ -224,14 +229,14 @@ static bool session_reserve(struct session *session)
     if (session->membership_count < capacity)
         return true;
     capacity = capacity < SESSION_FIRST_HEAP_ROOMS ? SESSION_FIRST_HEAP_ROOMS : capacity * 2;
-    memberships = malloc(capacity * sizeof(*memberships));
+    memberships = capacity <= UINT16_MAX ? malloc(capacity * sizeof(*memberships)) : NULL;
     if (memberships == NULL)
         return false;
     memcpy(memberships, session->memberships, session->membership_count * sizeof(*memberships));
     if (session->memberships != &session->first)
         free(session->memberships);
     session->memberships = memberships;
-    session->membership_capacity = capacity;
+    session->membership_capacity = (uint16_t)capacity;
     return true;
 }
 

@@ -31,6 +31,7 @@ struct session;
 struct membership {
     struct room *room;
     uint32_t index;  /* in room->members */
+    uint32_t seat;   /* in a grid room, with its neighbours (seat.h); 0: none */
     uint64_t joined; /* messages up to here are older than the membership */
     uint64_t from;   /* and those up to here have been given, or were not meant for it */
     uint64_t told;   /* a gap up to here has been told */
@@ -42,7 +43,8 @@ struct session {
     struct conn *conn;              /* of an AWAY one: NULL, or of the poll answered last */
     struct membership *memberships; /* `first` while there is at most one */
     uint32_t membership_count;
-    uint32_t membership_capacity;
+    uint16_t membership_capacity;
+    bool trusted; /* it has presented a key */
     struct membership first;
     TAILQ_ENTRY(session) link; /* in the delivery's list for its lag */
     const struct session_ops *ops;
@@ -77,11 +79,11 @@ struct cursor *session_cursor(const struct session *session);
 /* The session of this thread with that id; NULL without one. */
 struct session *session_find(const struct delivery *delivery, const uint8_t id[SESSION_ID_BYTES]);
 
-/* The session of this thread in the place that the id `at` names, if it has that address in the
- * namespace; NULL without one. */
+/* The session of this thread in the place that the id `at` names, if its address in the namespace
+ * is that one from the byte `from` on; NULL without one. */
 struct session *session_addressed(const struct delivery *delivery, int namespace,
                                   const uint8_t at[SESSION_ID_BYTES],
-                                  const uint8_t address[SESSION_ID_BYTES]);
+                                  const uint8_t address[SESSION_ID_BYTES], size_t from);
 
 /* Another id by which the session is found: its thread, its slot, and the rest at random. */
 void session_make_address(const struct session *session, uint8_t id[SESSION_ID_BYTES]);
@@ -131,6 +133,9 @@ static inline bool session_is_gone(const struct session *session)
 {
     return session_cursor(session)->lag == SESSION_GONE;
 }
+
+/* Its membership in the room, until it joins or leaves one; NULL without one. */
+struct membership *session_membership(const struct session *session, const struct room *room);
 
 bool session_is_member(const struct session *session, const struct room *room);
 

@@ -12,6 +12,8 @@
 #include "directed.h"
 #include "stentor/base/refbuf.h"
 
+struct neighbours_asker;
+struct neighbours_news;
 struct room;
 struct session;
 
@@ -25,6 +27,11 @@ struct session_ops {
     const uint8_t *(*address)(const struct session *session, int namespace);
     /* Puts a directed message into the client's queue. May close the session. */
     enum directed_result (*directed)(struct session *session, const struct directed *directed);
+    /* In a grid room: where the client is now, and who is next to it. Who asked (NULL: nobody) gets
+     * that as his answer; without news, that there is no memory. May close the session. NULL: the
+     * protocol knows no grids. */
+    void (*neighbours)(struct session *session, int namespace, const struct neighbours_news *news,
+                       const struct neighbours_asker *asker);
     /* These two for polls. Sends the encodings as one response; what the socket does not take is
      * kept. Bytes that were written, or -1 when they were not: the session is gone, or was AWAY
      * first. */

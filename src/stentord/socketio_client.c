@@ -99,12 +99,20 @@ static void socketio_on_gap(struct engine *engine, const struct room *room, uint
     strbuf_free(&data);
 }
 
-/* A client is addressed as its socket in the namespace is. */
+/* A client is addressed as its socket in the namespace is; while that is connecting, nobody knows
+ * its id. */
 static const uint8_t *socketio_address(const struct engine *engine, int namespace)
 {
     const struct socketio_socket *socket = socketio_client_find(engine->client, namespace);
 
-    return socket != NULL && !socket->connecting ? socket->id : NULL;
+    return socket != NULL ? socket->id : NULL;
+}
+
+static void socketio_on_neighbours(struct engine *engine, int namespace,
+                                   const struct neighbours_news *news,
+                                   const struct neighbours_asker *asker)
+{
+    socketio_event_neighbours(engine->client, namespace, news, asker);
 }
 
 struct socket_io_packet socketio_client_directed(const struct config *config,
@@ -309,6 +317,7 @@ const struct engine_app socketio_client_app = {
     .on_message = socketio_on_message,
     .address = socketio_address,
     .on_directed = socketio_on_directed,
+    .on_neighbours = socketio_on_neighbours,
     .on_gap = socketio_on_gap,
     .on_close = socketio_on_close,
     .on_free = socketio_on_free,

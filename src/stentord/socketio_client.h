@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "envelope.h"
+#include "neighbours.h"
 #include "recovery.h"
 #include "session.h"
 #include "stentor/wire/socket_io.h"
@@ -21,6 +22,7 @@ struct socketio_socket {
     int namespace;
     bool connecting; /* what is kept of it is being looked for (recovery.h) */
     bool has_pid;
+    bool trusted; /* it has presented a key */
     uint8_t id[SESSION_ID_BYTES];
     uint8_t pid[SESSION_ID_BYTES]; /* by which it can be recovered */
 };
@@ -93,7 +95,15 @@ struct socket_io_packet socketio_client_directed(const struct config *config,
  */
 void socketio_event_handle(struct socketio_client *client, struct socketio_event *event);
 
-/* Joins a room by a client's wish; NULL or what is wrong (socketio_events.c). */
-const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room);
+/* Joins a room by a client's wish; NULL or what is wrong (socketio_events.c). `*later`: the answer
+ * comes with the client's place in a grid. */
+const char *socketio_event_join(struct socketio_client *client,
+                                const struct socketio_socket *socket, struct span room,
+                                const struct neighbours_asker *asker, bool *later);
+
+/* In a grid room: tells the client where it is and who is next to it (socketio_events.c). */
+void socketio_event_neighbours(struct socketio_client *client, int namespace,
+                               const struct neighbours_news *news,
+                               const struct neighbours_asker *asker);
 
 #endif

@@ -5,6 +5,7 @@
 #include "conformance.h"
 #include "delivery.h"
 #include "io_thread.h"
+#include "permission.h"
 #include "server.h"
 #include "socketio_client.h"
 #include "ws_conn.h"
@@ -86,22 +87,24 @@ static void socketio_welcome(struct socketio_client *client, const struct socket
 }
 
 /* Joins the rooms that the client's `auth` names: {"rooms": ["a", "b"]}. NULL or what is wrong. */
-static const char *socketio_join_auth_rooms(struct socketio_client *client, int namespace,
+static const char *socketio_join_auth_rooms(struct socketio_client *client,
+                                            const struct socketio_socket *socket,
                                             const json_t *auth)
 {
     const json_t *rooms = json_object_get(auth, "rooms");
     const char *error = NULL;
+    bool later;
 
     if (rooms != NULL && !json_is_array(rooms))
         return "auth.rooms must be an array of rooms' names";
     for (size_t i = 0; i < json_array_size(rooms) && error == NULL; i++) {
         const json_t *room = json_array_get(rooms, i);
 
-        error = !json_is_string(room)
-                    ? "auth.rooms must be an array of rooms' names"
-                    : socketio_event_join(
-                          client, namespace,
-                          (struct span){json_string_value(room), json_string_length(room)});
+        error = !json_is_string(room) ? "auth.rooms must be an array of rooms' names"
+                                      : socketio_event_join(client, socket,
+                                                            (struct span){json_string_value(room),
+                                                                          json_string_length(room)},
+                                                            NULL, &later);
     }
     return error;
 }
@@ -118,22 +121,49 @@ static void socketio_leave_namespace(struct socketio_client *client, int namespa
     }
 }
 
+/* Looks at the key in `auth`: {"key": "..."}. NULL or what is wrong. */
+static const char *socketio_check_key(const struct socketio_client *client,
+                                      struct socketio_socket *socket, const json_t *auth)
+{
+    const json_t *key = json_object_get(auth, "key");
+
+    if (key == NULL || json_is_null(key))
+        return NULL;
+    socket->trusted =
+        json_is_string(key) &&
+        permission_is_key(client->engine->thread->config,
+                          (struct span){json_string_value(key), json_string_length(key)});
+    return socket->trusted ? NULL : "auth.key is not one of client_keys";
+}
+
 /* Joins everyone in the namespace, and the rooms in `auth`. NULL or what is wrong. */
-static const char *socketio_join_namespace(struct socketio_client *client, int namespace,
-                                           struct span auth_text)
+static const char *socketio_join_namespace(struct socketio_client *client,
+                                           struct socketio_socket *socket, struct span auth_text)
 {
     struct session *session = client->engine->session;
     uint64_t head = journal_head(&session->delivery->journal);
     json_t *auth = json_load_text(auth_text.ptr, auth_text.len);
-    const char *error =
-        session_join_error(session_join(session, namespace, (struct span){"", 0}, head));
+    const char *error = socketio_check_key(client, socket, auth);
 
     if (error == NULL)
-        error = socketio_join_auth_rooms(client, namespace, auth);
+        error = session_join_error(
+            session_join(session, socket->namespace, (struct span){"", 0}, head));
+    if (error == NULL)
+        error = socketio_join_auth_rooms(client, socket, auth);
     if (error != NULL)
-        socketio_leave_namespace(client, namespace);
+        socketio_leave_namespace(client, socket->namespace);
     json_decref(auth);
     return error;
+}
+
+/* A client that has come back may do what it could do before, if it presents the key again. */
+static void socketio_trust_again(const struct socketio_client *client,
+                                 struct socketio_socket *socket, struct span auth_text)
+{
+    json_t *auth = json_load_text(auth_text.ptr, auth_text.len);
+
+    (void)socketio_check_key(client, socket, auth);
+    json_decref(auth);
 }
 
 /* The client is in the namespace: says so, and gives it what it is due. */
@@ -160,7 +190,7 @@ static void socketio_connect_new(struct socketio_client *client, struct socketio
 {
     struct io_thread *thread = client->engine->thread;
     const char *name = socketio_namespace(client, socket->namespace);
-    const char *error = socketio_join_namespace(client, socket->namespace, auth);
+    const char *error = socketio_join_namespace(client, socket, auth);
 
     if (client->engine->closed)
         return;
@@ -272,9 +302,16 @@ static bool socketio_rejoin(struct session *session, const struct recovery_claim
         first = from < first ? from : first;
     }
     session_rewind(session, first);
-    for (size_t i = 0; i < record->room_count && joined; i++)
-        joined = session_join(session, record->namespace, record->rooms[i].name,
+    for (size_t i = 0; i < record->room_count && joined; i++) {
+        struct span name = record->rooms[i].name;
+        const char *error = NULL;
+
+        joined = session_join(session, record->namespace, name,
                               socketio_resume_from(claim, &record->rooms[i])) == SESSION_JOINED;
+        if (joined)
+            (void)neighbours_join(session, record->namespace, name, NULL, &error);
+        joined &= error == NULL;
+    }
     return joined;
 }
 
@@ -293,13 +330,14 @@ static void socketio_resume(struct socketio_client *client, struct socketio_sock
     struct span auth = {claim->auth.data, claim->auth.len};
 
     if (socketio_offset_known(thread, claim) && socketio_can_resume(session, claim)) {
+        memcpy(socket->id, claim->record->id, SESSION_ID_BYTES);
+        memcpy(socket->pid, claim->pid, SESSION_ID_BYTES);
+        socketio_trust_again(client, socket, auth);
         if (!socketio_rejoin(session, claim)) {
             recovery_forget(thread, claim->pid);
             engine_close(client->engine, CLOSE_NO_MEMORY);
             return;
         }
-        memcpy(socket->id, claim->record->id, SESSION_ID_BYTES);
-        memcpy(socket->pid, claim->pid, SESSION_ID_BYTES);
         socket->has_pid = true;
         stats_add(&thread->stats.recovered, 1);
         engine_cork(client->engine);

@@ -5,17 +5,39 @@
 #include "client_send.h"
 #include "conformance.h"
 #include "io_thread.h"
+#include "permission.h"
 #include "socketio_client.h"
+#include "stentor/wire/native.h"
 
-const char *socketio_event_join(struct socketio_client *client, int namespace, struct span room)
+const char *socketio_event_join(struct socketio_client *client,
+                                const struct socketio_socket *socket, struct span room,
+                                const struct neighbours_asker *asker, bool *later)
 {
     struct session *session = client->engine->session;
-    enum session_join_result result;
+    const char *error = permission_join(session->delivery->config, room, socket->trusted);
 
-    if (!session->delivery->config->client_join)
-        return "clients may not join rooms (client_join)";
-    result = session_join_room(session, namespace, room, journal_head(&session->delivery->journal));
-    return session_join_error(result);
+    if (error == NULL)
+        error = session_join_error(session_join_room(session, socket->namespace, room,
+                                                     journal_head(&session->delivery->journal)));
+    *later = error == NULL && neighbours_join(session, socket->namespace, room, asker, &error);
+    return error;
+}
+
+static const char *socketio_event_join_room(struct socketio_client *client,
+                                            struct socketio_event *event, struct span room)
+{
+    const struct neighbours_asker asker = {
+        .wanted = event->packet.has_ack,
+        .ack = event->packet.ack,
+        .tag = {"", 0},
+    };
+    bool later;
+    const char *error = socketio_event_join(client, socketio_client_find(client, event->namespace),
+                                            room, &asker, &later);
+
+    if (later)
+        event->packet.has_ack = false; /* for now: it follows with the cell */
+    return error;
 }
 
 static const char *socketio_event_leave(struct socketio_client *client, int namespace,
@@ -46,8 +68,9 @@ static const char *socketio_event_publish(struct socketio_client *client,
 
     if (envelope.len == 0)
         return "publish needs an object: {room, event, data}";
-    return client_publish(client->engine->thread, event->namespace, envelope, event->attachments,
-                          event->attachment_count, error)
+    return client_publish(client->engine->thread, event->namespace,
+                          socketio_client_find(client, event->namespace)->trusted, envelope,
+                          event->attachments, event->attachment_count, error)
                ? NULL
                : error;
 }
@@ -96,6 +119,7 @@ static const char *socketio_event_send(struct socketio_client *client, struct so
     const struct client_sending sending = {
         .session = client->engine->session,
         .namespace = event->namespace,
+        .trusted = socketio_client_find(client, event->namespace)->trusted,
         .envelope = socketio_event_argument(event),
         .attachments = event->attachments,
         .attachment_count = event->attachment_count,
@@ -104,7 +128,7 @@ static const char *socketio_event_send(struct socketio_client *client, struct so
     };
 
     if (sending.envelope.len == 0)
-        return "send needs an object: {to, event, data}";
+        return "send needs an object: {to, event, data}, or {room, to, event, data}";
     if (!client_send(client->engine->thread, &sending, error))
         return error;
     event->packet.has_ack = false; /* for now: it follows once the message has arrived */
@@ -124,7 +148,7 @@ static const char *socketio_event_execute(struct socketio_client *client,
     if (strlen(name) != json_string_length(event_name))
         name = ""; /* a NUL in it: none that is known */
     if (strcmp(name, "join") == 0)
-        return room.ptr != NULL ? socketio_event_join(client, event->namespace, room)
+        return room.ptr != NULL ? socketio_event_join_room(client, event, room)
                                 : "join needs a room's name";
     if (strcmp(name, "leave") == 0)
         return room.ptr != NULL ? socketio_event_leave(client, event->namespace, room)
@@ -135,6 +159,71 @@ static const char *socketio_event_execute(struct socketio_client *client,
         return socketio_event_send(client, event, error);
     return "unknown event; this server understands join, leave, publish and send";
 }
+
+/* --- Neighbours */
+
+/* {"ok":true,"cell":{...},"neighbours":{...}} */
+static void socketio_event_seated(struct socketio_client *client, struct socket_io_packet head,
+                                  const struct neighbours_news *news,
+                                  const struct neighbours_ids *ids)
+{
+    struct strbuf data = STRBUF_INIT;
+
+    head.type = SOCKET_IO_ACK;
+    strbuf_append_str(&data, "[{\"ok\":true,");
+    native_append_cell(&data, news->x, news->y);
+    strbuf_append_str(&data, ",\"neighbours\":{");
+    native_append_ids(&data, ids->ids);
+    strbuf_append_str(&data, "}}]");
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
+    strbuf_free(&data);
+}
+
+/* ["neighbours",{"room":...,"cell":{...},"north":...,...}] */
+static void socketio_event_placed(struct socketio_client *client, struct socket_io_packet head,
+                                  const struct neighbours_news *news,
+                                  const struct neighbours_ids *ids)
+{
+    struct strbuf data = STRBUF_INIT;
+
+    head.type = SOCKET_IO_EVENT;
+    head.has_ack = false;
+    strbuf_append_str(&data, "[\"neighbours\",{\"room\":");
+    json_append_string(&data, news->room->name, news->room->name_len);
+    strbuf_append_char(&data, ',');
+    native_append_cell(&data, news->x, news->y);
+    strbuf_append_char(&data, ',');
+    native_append_ids(&data, ids->ids);
+    strbuf_append_str(&data, "}]");
+    socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
+    strbuf_free(&data);
+}
+
+void socketio_event_neighbours(struct socketio_client *client, int namespace,
+                               const struct neighbours_news *news,
+                               const struct neighbours_asker *asker)
+{
+    const char *name = client->engine->thread->config->namespaces[namespace];
+    const struct socket_io_packet head = {
+        .namespace = {name, strlen(name)},
+        .has_ack = asker != NULL,
+        .ack = asker != NULL ? asker->ack : 0,
+    };
+    struct neighbours_ids ids;
+
+    if (news == NULL) {
+        socketio_event_ack(client, &head, session_join_error(SESSION_NO_MEMORY));
+        return;
+    }
+    neighbours_ids(news, &ids);
+    engine_cork(client->engine);
+    if (asker != NULL)
+        socketio_event_seated(client, head, news, &ids);
+    socketio_event_placed(client, head, news, &ids);
+    engine_uncork(client->engine);
+}
+
+/* --- What came */
 
 void socketio_event_handle(struct socketio_client *client, struct socketio_event *event)
 {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const char *const native_command_names[] = {
-    [NATIVE_JOIN] = "join", [NATIVE_LEAVE] = "leave", [NATIVE_PUBLISH] = "publish",
-    [NATIVE_SEND] = "send", [NATIVE_PING] = "ping",
+    [NATIVE_AUTH] = "auth",       [NATIVE_JOIN] = "join", [NATIVE_LEAVE] = "leave",
+    [NATIVE_PUBLISH] = "publish", [NATIVE_SEND] = "send", [NATIVE_PING] = "ping",
 };
 
 /* The string member `name`, without NUL characters in it; NULL for anything else. */
@@ -42,6 +42,8 @@ static bool native_room_valid(const struct native_command *command)
 static const char *native_check(const struct native_command *command)
 {
     switch (command->type) {
+    case NATIVE_AUTH:
+        return command->key == NULL ? "\"key\" must be a string" : NULL;
     case NATIVE_JOIN:
     case NATIVE_LEAVE:
         return command->room == NULL ? "\"room\" must be a string" : NULL;
@@ -68,11 +70,13 @@ bool native_parse(const char *text, size_t len, struct native_command *command, 
     }
     json_object_find(object, "id", &command->id);
     if (!native_find_type(command)) {
-        *error = "\"type\" must be \"join\", \"leave\", \"publish\", \"send\" or \"ping\"";
+        *error =
+            "\"type\" must be \"auth\", \"join\", \"leave\", \"publish\", \"send\" or \"ping\"";
         return false;
     }
     command->room = native_string(command->root, "room");
     command->event = native_string(command->root, "event");
+    command->key = native_string(command->root, "key");
     json_object_find(object, "data", &command->data);
     *error = native_check(command);
     return *error == NULL;
@@ -89,10 +93,10 @@ static void native_append_str(struct strbuf *out, const char *str)
     json_append_string(out, str, strlen(str));
 }
 
-static void native_append_room(struct strbuf *out, const char *room)
+static void native_append_nullable(struct strbuf *out, const char *text)
 {
-    if (room != NULL)
-        native_append_str(out, room);
+    if (text != NULL)
+        native_append_str(out, text);
     else
         strbuf_append_str(out, "null");
 }
@@ -134,17 +138,41 @@ void native_append_directed(struct strbuf *out, const char *from, struct span ev
                             struct span args, size_t arg_count)
 {
     strbuf_append_str(out, "{\"type\":\"directed\",\"from\":");
-    if (from != NULL)
-        native_append_str(out, from);
-    else
-        strbuf_append_str(out, "null");
+    native_append_nullable(out, from);
     native_append_event(out, event, args, arg_count);
+}
+
+void native_append_cell(struct strbuf *out, uint32_t x, uint32_t y)
+{
+    strbuf_printf(out, "\"cell\":{\"x\":%u,\"y\":%u}", x, y);
+}
+
+void native_append_ids(struct strbuf *out, const char *const ids[NATIVE_DIRECTIONS])
+{
+    static const char *const names[NATIVE_DIRECTIONS] = {"north", "east", "south", "west"};
+
+    for (size_t i = 0; i < NATIVE_DIRECTIONS; i++) {
+        strbuf_printf(out, "%s\"%s\":", i > 0 ? "," : "", names[i]);
+        native_append_nullable(out, ids[i]);
+    }
+}
+
+void native_append_neighbours(struct strbuf *out, const char *room, uint32_t x, uint32_t y,
+                              const char *const ids[NATIVE_DIRECTIONS])
+{
+    strbuf_append_str(out, "{\"type\":\"neighbours\",\"room\":");
+    native_append_str(out, room);
+    strbuf_append_char(out, ',');
+    native_append_cell(out, x, y);
+    strbuf_append_char(out, ',');
+    native_append_ids(out, ids);
+    strbuf_append_char(out, '}');
 }
 
 void native_append_gap_members(struct strbuf *out, const char *room, uint64_t from, uint64_t to)
 {
     strbuf_append_str(out, "\"room\":");
-    native_append_room(out, room);
+    native_append_nullable(out, room);
     strbuf_printf(out, ",\"from\":%llu,\"to\":%llu", (unsigned long long)from,
                   (unsigned long long)to);
 }

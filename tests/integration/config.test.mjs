@@ -47,14 +47,16 @@ test('-t accepts an empty file, and one with every option', async (t) => {
                   { address = "unix:/run/x.sock"; admin = true; } );
     io_threads = 0; max_clients = 0; listen_backlog = 4096; tcp_nodelay = true; max_unsent = 16384;
     publish_keys = [ "a", "b" ]; publish_rate = 0; publish_burst = 1000; max_publish_size = 1048576;
-    client_join = true; client_publish = false; max_rooms = 64; max_message_size = 65536;
+    client_join = true; client_publish = false; client_send = "key"; client_keys = [ "c" ]; max_rooms = 64; max_message_size = 65536;
     max_header_size = 16384; max_target_size = 4096;
     header_timeout = 10; body_timeout = 30; idle_timeout = 75;
     ping_interval = 25000; ping_timeout = 20000; connect_timeout = 45;
     compression = true; compression_min = 128; echo = false; static_root = ""; namespaces = [ "/", "/x" ];
     journal = { messages = 10000; bytes = 67108864; age = 300; };
     user = ""; group = ""; pidfile = ""; max_files = 0; core_dumps = false;
-    slow_client_policy = "skip"; rooms = ( { pattern = "scores.*"; policy = "conflate"; } ); log_level = "info";
+    slow_client_policy = "skip"; rooms = ( { pattern = "scores.*"; policy = "conflate"; join = "anyone"; publish = "key"; },
+      { pattern = "sprites*"; type = "grid"; columns = 316; edges = "wrap"; send = "anyone"; }, { pattern = "*"; type = "plain"; } );
+    log_level = "info";
   `);
   assert.equal(code, 0, stderr);
 });
@@ -72,6 +74,7 @@ test('-t names file, line, option and what is wrong, for every mistake', async (
     ['journal = { messages = 0; };', 'journal.messages', /outside 1 to/],
     ['ping_interval = 99;', 'ping_interval', /outside 100 to/],
     ['slow_client_policy = "drop";', 'slow_client_policy', /"drop" is not one of skip, disconnect and conflate/],
+    ['client_send = "all";', 'client_send', /must be "nobody", "key" or "anyone"/],
     ['log_level = "loud";', 'log_level', /"loud" is not one of error, warning, info and debug/],
     ['rooms = ( { pattern = "a"; policy = "x"; } );', 'rooms', /policy must be one of/],
     ['listeners = ( { address = "localhost"; port = 1; } );', 'listeners', /IP address/],
@@ -125,7 +128,16 @@ test('lists are checked element by element', async (t) => {
     'namespaces = [ "/a,b" ];': /comma/,
     'publish_keys = ( 5 );': /text/,
     'rooms = ( { policy = "skip"; } );': /pattern/,
-    'rooms = ( { pattern = "a"; } );': /policy/,
+    'rooms = ( { pattern = "a"; type = "hexagons"; } );': /type must be "plain" or "grid"/,
+    'rooms = ( { pattern = "a"; type = 5; } );': /type must be/,
+    'rooms = ( { pattern = "a"; columns = 5; } );': /type = "grid"/,
+    'rooms = ( { pattern = "a"; send = "anyone"; } );': /type = "grid"/,
+    'rooms = ( { pattern = "a"; type = "grid"; columns = 0; } );': /columns must be a number from 1/,
+    'rooms = ( { pattern = "a"; type = "grid"; columns = "x"; } );': /columns must be a number from 1/,
+    'rooms = ( { pattern = "a"; type = "grid"; edges = "round"; } );': /edges must be "wrap" or "end"/,
+    'rooms = ( { pattern = "a"; join = "everyone"; } );': /join must be "nobody", "key" or "anyone"/,
+    'rooms = ( { pattern = "a"; publish = 1; } );': /publish must be/,
+    'client_keys = [ "" ];': /text/,
     'rooms = ( 3 );': /group/,
     'rooms = ( { pattern = "a"; policy = "skip"; x = 1; } );': /"x"/,
     'journal = 5;': /group/,
@@ -138,7 +150,7 @@ test('lists are checked element by element', async (t) => {
     const { code, stderr } = await check(t, content);
     assert.equal(code, 1, content);
     assert.match(stderr, message, content);
-    assert.match(stderr, /:1: (listeners|namespaces|publish_keys|rooms|journal)[.\w]*: /, content);
+    assert.match(stderr, /:1: (listeners|namespaces|publish_keys|client_keys|rooms|journal)[.\w]*: /, content);
   }
 });
 

@@ -167,9 +167,9 @@ test('wrong envelopes are refused with what to do', withServer(config, async (se
     [{ to, event: 'connect' }, /reserve/],
     [{ to, event: 'e', data: 1, args: [2] }, /either "data" or "args"/],
     [{ to, event: 'e', args: 2 }, /array/],
-    [{ to, event: 'e', room: 'a' }, /no room/],
+    [{ to, event: 'e', room: 'a' }, /there is no room/],
     [{ to, event: 'e', except: ['a'] }, /no except/],
-    [{ to, event: 'e', key: 'k' }, /no key/],
+    [{ to, event: 'e', key: 'k' }, /and no key/],
     [{ to, event: 'e', other: 1 }, /"other" is not a member/],
   ];
 
@@ -183,7 +183,7 @@ test('wrong envelopes are refused with what to do', withServer(config, async (se
   for (const argument of [undefined, 'text', ['a'], 5]) {
     assert.equal((await client.ask('send', argument)).ok, false);
   }
-  assert.match((await client.ask('publish', { to, event: 'e' })).error, /client_publish/);
+  assert.match((await client.ask('publish', { to, event: 'e' })).error, /, send/);
   assert.equal(client.inbox.length, 0);
 }));
 
@@ -194,7 +194,7 @@ test('without client_send clients cannot, but publishers can', withServer({ clie
 
   assert.match((await client.ask('send', { to, event: 'e' })).error, /client_send/);
   assert.match((await native.command({ type: 'send', to, event: 'e' })).message, /client_send/);
-  assert.match((await client.ask('publish', { to, event: 'e' })).error, /use send|, send/);
+  assert.match((await client.ask('publish', { to, event: 'e' })).error, /, send/);
   assert.equal((await publishTo(server, { to, event: 'e', data: 1 })).status, 200);
   assert.deepEqual(await client.next(), ['e', 1, { from: null }]);
 }));

@@ -202,9 +202,31 @@ static void test_to_one_session(void **state)
     assert_true(to.given && !to.known);
     message_unref(&message);
     bad_for(&context, "{\"event\":\"e\",\"to\":1}", "\"to\" must be a text");
-    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"room\":\"a\"}", "no room");
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"room\":\"a\"}", "there is no room");
     bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"key\":\"a\"}", "no key");
     bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"except\":\"a\"}", "no except");
+}
+
+static void test_to_a_neighbour(void **state)
+{
+    struct envelope_to to = {.given = false};
+    struct envelope_context context = publisher();
+    char error[ENVELOPE_ERROR] = "";
+    struct message *message;
+
+    (void)state;
+    context.to = &to;
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"east\",\"room\":\"a\"}", "there is no room");
+    context.fixed_namespace = true; /* only clients have neighbours */
+    message = envelope_parse(&context,
+                             unit_span("{\"event\":\"e\",\"to\":\"east\",\"room\":\"a\"}"), error);
+    assert_non_null(message);
+    assert_true(to.given && to.neighbour);
+    assert_int_equal(to.direction, GRID_EAST);
+    assert_span(message->rooms[0], "a");
+    message_unref(&message);
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"east\"}", "name it in \"room\"");
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"up\",\"room\":\"a\"}", "there is no room");
 }
 
 static void test_placeholders(void **state)
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_clients_stay_in_their_namespace),
         cmocka_unit_test(test_to_one_session),
+        cmocka_unit_test(test_to_a_neighbour),
         cmocka_unit_test(test_placeholders),
     };
 

@@ -83,6 +83,8 @@ static void malformed(void **state)
         {"{\"type\":\"pong\",\"id\":7}", "7"},
         {"{\"type\":\"PING\"}", ""},
         {"{\"type\":\"ping\\u0000\"}", ""},
+        {"{\"type\":\"auth\",\"id\":7}", "7"},
+        {"{\"type\":\"auth\",\"key\":\"k\\u0000\"}", ""},
         {"{\"type\":\"join\",\"id\":7}", "7"},
         {"{\"type\":\"join\",\"room\":5,\"id\":[7]}", "[7]"},
         {"{\"type\":\"join\",\"room\":null}", ""},
@@ -166,6 +168,33 @@ static void directed(void **state)
     strbuf_free(&out);
 }
 
+static void neighbours(void **state)
+{
+    const char *const ids[NATIVE_DIRECTIONS] = {"n", NULL, "s\"", NULL};
+    struct strbuf out = STRBUF_INIT;
+
+    (void)state;
+    native_append_neighbours(&out, "a\"", 1, 2, ids);
+    assert_strbuf(&out, "{\"type\":\"neighbours\",\"room\":\"a\\\"\",\"cell\":{\"x\":1,\"y\":2},"
+                        "\"north\":\"n\",\"east\":null,\"south\":\"s\\\"\",\"west\":null}");
+    strbuf_free(&out);
+}
+
+static void auth(void **state)
+{
+    struct native_command command;
+    const char *error;
+    bool ok;
+    char *copy = parse("{\"type\":\"auth\",\"key\":\"k\",\"id\":1}", &command, &ok, &error);
+
+    (void)state;
+    assert_true(ok);
+    assert_int_equal(command.type, NATIVE_AUTH);
+    assert_string_equal(command.key, "k");
+    native_command_free(&command);
+    free(copy);
+}
+
 static void gap(void **state)
 {
     struct strbuf out = STRBUF_INIT;
@@ -202,8 +231,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands), cmocka_unit_test(malformed), cmocka_unit_test(hello),
-        cmocka_unit_test(message),  cmocka_unit_test(directed),  cmocka_unit_test(gap),
-        cmocka_unit_test(answers),
+        cmocka_unit_test(message),  cmocka_unit_test(directed),  cmocka_unit_test(neighbours),
+        cmocka_unit_test(auth),     cmocka_unit_test(gap),       cmocka_unit_test(answers),
     };
 
     return cmocka_run_group_tests_name("native", tests, NULL, NULL);

@@ -3,8 +3,8 @@
  *
  * Each WebSocket message is one object with a `type`, as JSON text or (see packjson.h) as a
  * MessagePack map in a binary message:
- *   from the server  hello, message, directed, gap, ack, error, pong
- *   from the client  join, leave, publish, send, ping
+ *   from the server  hello, message, directed, neighbours, gap, ack, error, pong
+ *   from the client  auth, join, leave, publish, send, ping
  * stentor-protocol(7) describes their members. Pure functions; any thread.
  */
 #ifndef STENTOR_WIRE_NATIVE_H
@@ -22,7 +22,10 @@
 #define NATIVE_SUBPROTOCOL "stentor.json"
 #define NATIVE_SUBPROTOCOL_MSGPACK "stentor.msgpack"
 
+enum { NATIVE_DIRECTIONS = 4 }; /* north, east, south, west */
+
 enum native_command_type {
+    NATIVE_AUTH,
     NATIVE_JOIN,
     NATIVE_LEAVE,
     NATIVE_PUBLISH,
@@ -35,6 +38,7 @@ struct native_command {
     json_t *root;      /* owns the strings; native_command_free */
     const char *room;  /* join, leave, publish; NULL: none (publish: everyone) */
     const char *event; /* publish, send */
+    const char *key;   /* auth */
     struct span data;  /* the same: the raw text of `data`; empty: none */
     struct span id;    /* the raw text of `id`, given back in the answer; empty: none */
 };
@@ -58,6 +62,15 @@ void native_append_message(struct strbuf *out, uint64_t seq, struct span room, c
  * publisher) to this client alone. */
 void native_append_directed(struct strbuf *out, const char *from, struct span event,
                             struct span args, size_t arg_count);
+
+/* The members of whoever is told of his neighbours: "cell":{"x":...,"y":...}; and the ids in the
+ * four directions, NULL where nobody is, "north":"...","east":null,... */
+void native_append_cell(struct strbuf *out, uint32_t x, uint32_t y);
+void native_append_ids(struct strbuf *out, const char *const ids[NATIVE_DIRECTIONS]);
+
+/* {"type":"neighbours",...} of a member of the grid room. */
+void native_append_neighbours(struct strbuf *out, const char *room, uint32_t x, uint32_t y,
+                              const char *const ids[NATIVE_DIRECTIONS]);
 
 /* The members of a gap, "room":...,"from":...,"to":..., as other protocols' gap events have them,
  * too. */
