@@ -8,6 +8,7 @@ libstentord_a_SOURCES = \
 	src/stentord/admin_endpoint.c src/stentord/admin_endpoint.h \
 	src/stentord/broadcast.c src/stentord/broadcast.h \
 	src/stentord/catch_up.c src/stentord/catch_up.h \
+	src/stentord/client_limit.c src/stentord/client_limit.h \
 	src/stentord/client_publish.c src/stentord/client_publish.h \
 	src/stentord/client_send.c src/stentord/client_send.h \
 	src/stentord/close_reasons.def \
@@ -87,6 +88,7 @@ stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
 
 # Tests of the library; the fixture is a thread's worth of server without a thread.
 stentord_unit_tests = \
+	tests/unit/test_client_limit \
 	tests/unit/test_delivery \
 	tests/unit/test_encoder \
 	tests/unit/test_envelope \
@@ -96,6 +98,7 @@ stentord_unit_tests = \
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 
+tests_unit_test_client_limit_LDADD = $(stentord_test_ldadd)
 tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture)
 tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
 tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)

@@ -192,6 +192,7 @@ struct native_request {
     struct span text;
     struct refbuf *const *attachments;
     size_t attachment_count;
+    bool limited; /* it is to be refused: the client says too much */
 };
 
 /* What was sent has arrived, or cannot: answers the client's command. */
@@ -284,6 +285,8 @@ static void native_handle(struct ws_conn *ws, const struct native_request *reque
 
     if (native_parse(request->text.ptr, request->text.len, &command, &error))
         error = native_check_id(&command, request);
+    if (request->limited)
+        error = CLIENT_LIMIT_ERROR;
     if (error == NULL)
         error = native_execute(ws, &command, request, &later, buffer);
     if (error != NULL) {
@@ -300,7 +303,8 @@ static void native_handle(struct ws_conn *ws, const struct native_request *reque
     native_command_free(&command);
 }
 
-static void native_handle_msgpack(struct ws_conn *ws, const uint8_t *payload, size_t len)
+static void native_handle_msgpack(struct ws_conn *ws, const uint8_t *payload, size_t len,
+                                  bool limited)
 {
     struct strbuf answer = STRBUF_INIT;
     struct packjson decoded;
@@ -311,6 +315,7 @@ static void native_handle_msgpack(struct ws_conn *ws, const uint8_t *payload, si
                               .text = {decoded.json.data, decoded.json.len},
                               .attachments = decoded.attachments,
                               .attachment_count = decoded.attachment_count,
+                              .limited = limited,
                           });
     } else {
         stats_add(&ws->conn->thread->stats.client_events_refused, 1);
@@ -325,14 +330,20 @@ static int native_on_message(struct ws_conn *ws, enum ws_opcode opcode, const ui
                              size_t len)
 {
     bool msgpack = native_is_msgpack(ws->client);
+    enum client_limit_verdict verdict;
 
     if (opcode != (msgpack ? WS_BINARY : WS_TEXT))
         return WS_CODE_UNSUPPORTED;
     stats_add(&ws->conn->thread->stats.client_events, 1);
-    if (msgpack)
-        native_handle_msgpack(ws, payload, len);
+    verdict = session_limit(ws->client, len);
+    if (verdict == CLIENT_LIMIT_CLOSE)
+        ws_conn_close(ws, WS_CODE_POLICY, close_reason_text(CLOSE_RATE_LIMITED),
+                      CLOSE_RATE_LIMITED);
+    else if (msgpack)
+        native_handle_msgpack(ws, payload, len, verdict != CLIENT_LIMIT_PASS);
     else
-        native_handle(ws, &(struct native_request){.text = {(const char *)payload, len}});
+        native_handle(ws, &(struct native_request){.text = {(const char *)payload, len},
+                                                   .limited = verdict != CLIENT_LIMIT_PASS});
     return 0;
 }
 

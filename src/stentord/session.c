@@ -6,6 +6,7 @@
 #include "conn.h"
 #include "delivery.h"
 #include "neighbours.h"
+#include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
 enum { SESSION_FIRST_HEAP_ROOMS = 4 };
@@ -165,6 +166,17 @@ struct membership *session_membership(const struct session *session, const struc
         if (session->memberships[i].room == room)
             return &session->memberships[i];
     return NULL;
+}
+
+enum client_limit_verdict session_limit(struct session *session, size_t bytes)
+{
+    enum client_limit_verdict verdict =
+        client_limit_take(&session->limit, session->delivery->config, bytes, clock_ns());
+
+    OWNER_ASSERT(session->delivery->owner);
+    if (verdict != CLIENT_LIMIT_PASS)
+        stats_add(&session->delivery->stats->client_events_limited, 1);
+    return verdict;
 }
 
 bool session_is_member(const struct session *session, const struct room *room)

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "client_limit.h"
 #include "cursor.h"
 #include "dialect.h"
 #include "room.h"
@@ -44,7 +45,8 @@ struct session {
     struct membership *memberships; /* `first` while there is at most one */
     uint32_t membership_count;
     uint16_t membership_capacity;
-    bool trusted; /* it has presented a key */
+    bool trusted;              /* it has presented a key */
+    struct client_limit limit; /* of what it says */
     struct membership first;
     TAILQ_ENTRY(session) link; /* in the delivery's list for its lag */
     const struct session_ops *ops;
@@ -136,6 +138,9 @@ static inline bool session_is_gone(const struct session *session)
 
 /* Its membership in the room, until it joins or leaves one; NULL without one. */
 struct membership *session_membership(const struct session *session, const struct room *room);
+
+/* The client has said something of so many bytes: may it? What it may not is counted. */
+enum client_limit_verdict session_limit(struct session *session, size_t bytes) MUST_CHECK;
 
 bool session_is_member(const struct session *session, const struct room *room);
 

@@ -151,6 +151,22 @@ static enum directed_result socketio_on_directed(struct engine *engine,
 
 /* --- Receiving */
 
+/* Events that are too many are refused; whatever else comes counts, too. False when the client has
+ * been closed for it. */
+static bool socketio_within_limit(struct socketio_client *client, struct socketio_event *event)
+{
+    size_t bytes = event->packet.data.len;
+    enum client_limit_verdict verdict;
+
+    for (size_t i = 0; i < event->attachment_count; i++)
+        bytes += event->attachments[i]->len;
+    verdict = session_limit(client->engine->session, bytes);
+    event->limited = verdict != CLIENT_LIMIT_PASS;
+    if (verdict == CLIENT_LIMIT_CLOSE)
+        engine_close(client->engine, CLOSE_RATE_LIMITED);
+    return verdict != CLIENT_LIMIT_CLOSE;
+}
+
 /* A packet with all its attachments. 0 or a close code. */
 static int socketio_on_packet(struct socketio_client *client, const struct socket_io_packet *packet,
                               struct refbuf *const *attachments)
@@ -165,6 +181,8 @@ static int socketio_on_packet(struct socketio_client *client, const struct socke
         .attachment_count = packet->attachments,
     };
 
+    if (!socketio_within_limit(client, &event))
+        return 0;
     if (packet->type == SOCKET_IO_CONNECT)
         return socketio_connect_handle(client, packet);
     if (socket == NULL || socket->connecting || packet->type == SOCKET_IO_CONNECT_ERROR)

@@ -52,6 +52,7 @@ struct socketio_client {
 struct socketio_event {
     struct socket_io_packet packet;
     int namespace;
+    bool limited; /* it is to be refused: the client says too much */
     struct refbuf *const *attachments;
     size_t attachment_count;
 };

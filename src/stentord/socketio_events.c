@@ -234,8 +234,9 @@ void socketio_event_handle(struct socketio_client *client, struct socketio_event
         return;
     /* socket_io_parse has seen that it is an array which begins with a text. */
     json_t *args = json_load_text(event->packet.data.ptr, event->packet.data.len);
-    const char *error = args == NULL ? "the server has no memory; try again later"
-                                     : socketio_event_execute(client, event, args, buffer);
+    const char *error = args == NULL     ? "the server has no memory; try again later"
+                        : event->limited ? CLIENT_LIMIT_ERROR
+                                         : socketio_event_execute(client, event, args, buffer);
 
     stats_add(&stats->client_events, 1);
     if (error != NULL)

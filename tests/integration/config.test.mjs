@@ -47,7 +47,8 @@ test('-t accepts an empty file, and one with every option', async (t) => {
                   { address = "unix:/run/x.sock"; admin = true; } );
     io_threads = 0; max_clients = 0; listen_backlog = 4096; tcp_nodelay = true; max_unsent = 16384;
     publish_keys = [ "a", "b" ]; publish_rate = 0; publish_burst = 1000; max_publish_size = 1048576;
-    client_join = true; client_publish = false; client_send = "key"; client_keys = [ "c" ]; max_rooms = 64; max_message_size = 65536;
+    client_join = true; client_publish = false; client_send = "key"; client_keys = [ "c" ]; client_rate = 200; client_burst = 2000; client_bytes = 1048576; client_bytes_burst = 4194304;
+    max_rooms = 64; max_message_size = 65536;
     max_header_size = 16384; max_target_size = 4096;
     header_timeout = 10; body_timeout = 30; idle_timeout = 75;
     ping_interval = 25000; ping_timeout = 20000; connect_timeout = 45;
@@ -95,7 +96,8 @@ test('-t names file, line, option and what is wrong, for every mistake', async (
 test('every number has bounds', async (t) => {
   const bounds = {
     io_threads: [0, 64], max_clients: [0, 10000000], listen_backlog: [1, 65535], publish_rate: [0, 1000000000],
-    publish_burst: [1, 1000000000], max_publish_size: [64, 1073741824], max_rooms: [1, 10000],
+    publish_burst: [1, 1000000000], client_rate: [0, 10000], client_burst: [1, 1000000], client_bytes: [0, 1073741824],
+    client_bytes_burst: [1, 1073741824], max_publish_size: [64, 1073741824], max_rooms: [1, 10000],
     max_message_size: [125, 1073741824], max_header_size: [512, 1048576], max_target_size: [64, 65536],
     header_timeout: [1, 3600], body_timeout: [1, 3600], idle_timeout: [1, 86400], ping_interval: [100, 3600000],
     max_files: [0, 1000000000], ping_timeout: [100, 3600000], connect_timeout: [1, 3600], compression_min: [0, 1073741824],

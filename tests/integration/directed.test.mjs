@@ -109,7 +109,7 @@ test('binary data arrives as what it is, where that can be', withServer(config, 
   assert.deepEqual(await sender.next(), ['back', data, { from: packing.socket.id }]);
 }));
 
-test('a sender\'s messages stay in order, over both threads', withServer(config, async (server) => {
+test('a sender\'s messages stay in order, over both threads', withServer({ ...config, client_rate: 0 }, async (server) => {
   const sender = await server.native();
   const receivers = [await server.native(), await server.native()];
   for (let i = 0; i < 2000; i++) {
