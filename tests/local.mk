@@ -84,6 +84,7 @@ TESTS += tests/fuzz/replay.sh
 # --- Lints
 
 lint_tests = \
+	tests/lint/defaults.sh \
 	tests/lint/format.sh \
 	tests/lint/headers.sh \
 	tests/lint/includes.sh \
