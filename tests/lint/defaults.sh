@@ -21,6 +21,7 @@ described()
 {
     awk -v name="$1" '
         $0 == ".It Va " name { found = 1; next }
+        found && /^\.Pq / { print; exit }
         found && /^\(/ { inside = 1 }
         inside { text = text " " $0 }
         inside && /\)$/ { print text; exit }' $manual
@@ -44,6 +45,11 @@ while read -r name type default min max; do
         continue
     fi
     case $type in
+    PERMISSION)
+        default=$(echo "$default" | sed 's/^PERMISSION_\(.*\)/"\1"/' | tr "[:upper:]" "[:lower:]")
+        text=$(echo "$text" | sed 's/Do \([a-z]*\) Dc/"\1"/g')
+        wants "$name" "$text" '"nobody" , "key" or "anyone"' "who there is"
+        ;;
     BOOL) wants "$name" "$text" '\(boolean' "that it is a boolean" ;;
     STR) wants "$name" "$text" '\(text' "that it is a text" ;;
     INT)
