@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	bench/pings.sh \
 	bench/slow.sh \
 	bench/transports.sh \
+	bench/tuning.sh \
 	bench/clients.py \
 	bench/pings.py \
 	bench/slow.py \
