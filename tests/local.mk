@@ -19,6 +19,7 @@ unit_tests = \
 	tests/unit/test_http \
 	tests/unit/test_native \
 	tests/unit/test_packjson \
+	tests/unit/test_proxy \
 	tests/unit/test_socket_io \
 	tests/unit/test_sse \
 	tests/unit/test_websocket
@@ -47,6 +48,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_native \
 	tests/fuzz/fuzz_packjson_decode \
 	tests/fuzz/fuzz_packjson_encode \
+	tests/fuzz/fuzz_proxy \
 	tests/fuzz/fuzz_requests \
 	tests/fuzz/fuzz_socket_io \
 	tests/fuzz/fuzz_sse \
@@ -67,6 +69,8 @@ tests_fuzz_fuzz_packjson_decode_SOURCES = tests/fuzz/fuzz_packjson_decode.c $(fu
 tests_fuzz_fuzz_packjson_decode_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_packjson_encode_SOURCES = tests/fuzz/fuzz_packjson_encode.c $(fuzz_main)
 tests_fuzz_fuzz_packjson_encode_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c $(fuzz_main)
+tests_fuzz_fuzz_proxy_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_requests_SOURCES = tests/fuzz/fuzz_requests.c $(delivery_fixture) $(fuzz_main)
 tests_fuzz_fuzz_requests_LDADD = libstentord.a $(fuzz_ldadd) $(LIBCONFIG_LIBS)
 tests_fuzz_fuzz_socket_io_SOURCES = tests/fuzz/fuzz_socket_io.c $(fuzz_main)

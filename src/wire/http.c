@@ -444,6 +444,7 @@ const char *http_reason(int status)
         {204, "No Content"},
         {301, "Moved Permanently"},
         {304, "Not Modified"},
+        {308, "Permanent Redirect"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

@@ -7,6 +7,7 @@ libstentor_a_SOURCES += \
 	include/stentor/wire/native.h src/wire/native.c \
 	include/stentor/wire/packarray.h src/wire/packarray.c \
 	include/stentor/wire/packjson.h src/wire/packjson_decode.c src/wire/packjson_encode.c \
+	include/stentor/wire/proxy.h src/wire/proxy.c \
 	include/stentor/wire/socket_io.h src/wire/socket_io.c \
 	include/stentor/wire/sse.h src/wire/sse.c \
 	include/stentor/wire/websocket.h src/wire/websocket.c
