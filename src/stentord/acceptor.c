@@ -159,6 +159,8 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     struct accepted_conn *accepted = &batch->conns[batch->count++];
     accepted->fd = fd;
     accepted->admin = listener->admin;
+    accepted->proxied = listener->proxied;
+    accepted->redirect = listener->redirect;
     accepted->tls = listener->tls != NULL ? tls_context_ref(listener->tls) : NULL;
     peer_read(&accepted->peer, address);
     server_count_conn(acceptor->server, 1);

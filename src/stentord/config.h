@@ -47,6 +47,8 @@ struct config_listener {
     char *address; /* an IP address, or unix:PATH */
     int port;      /* 0: any free one */
     bool admin;
+    bool proxy_protocol;             /* connections begin with its header */
+    int redirect;                    /* the port that https is at; 0: serve, and do not redirect */
     struct config_tls *tls;          /* NULL: plain */
     struct tls_context *tls_context; /* of the same */
 };

@@ -78,12 +78,36 @@ static bool config_address_valid(const char *address)
     return inet_pton(AF_INET, address, binary) == 1 || inet_pton(AF_INET6, address, binary) == 1;
 }
 
+/* What a listener without TLS does with requests: it serves them, or sends clients to https. */
+static void config_read_redirect(struct config_reader *reader, const config_setting_t *group,
+                                 struct config_listener *listener)
+{
+    const config_setting_t *member = config_setting_get_member(group, "http");
+    const char *what = "serve";
+    int port = 443;
+
+    config_setting_lookup_string(group, "http", &what);
+    if ((member != NULL && config_setting_type(member) != CONFIG_TYPE_STRING) ||
+        (strcmp(what, "serve") != 0 && strcmp(what, "redirect") != 0))
+        config_mistake(reader, group, "listeners", "http must be \"serve\" or \"redirect\"");
+    if (config_setting_get_member(group, "https_port") != NULL &&
+        (!config_setting_lookup_int(group, "https_port", &port) || port < 1 || port > 65535))
+        config_mistake(reader, group, "listeners", "https_port must be a number from 1 to 65535");
+    if (strcmp(what, "redirect") != 0)
+        return;
+    if (listener->admin || config_setting_get_member(group, "tls") != NULL)
+        config_mistake(reader, group, "listeners",
+                       "a listener that redirects to https is neither for admins nor for TLS");
+    listener->redirect = port;
+}
+
 static void config_read_listener(struct config_reader *reader, const config_setting_t *group,
                                  struct config_listener *listener)
 {
-    static const char *const known[] = {"address", "port", "admin", "tls", NULL};
+    static const char *const known[] = {"address", "port",       "admin",          "tls",
+                                        "http",    "https_port", "proxy_protocol", NULL};
     const char *address = NULL;
-    int port = -1, admin = 0;
+    int port = -1, admin = 0, proxied = 0;
 
     config_check_members(reader, group, "listeners", known);
     config_setting_lookup_string(group, "address", &address);
@@ -101,6 +125,12 @@ static void config_read_listener(struct config_reader *reader, const config_sett
     listener->address = config_strdup(address);
     listener->port = port;
     listener->admin = admin != 0;
+    config_read_redirect(reader, group, listener);
+    if (config_setting_get_member(group, "proxy_protocol") != NULL) {
+        if (!config_setting_lookup_bool(group, "proxy_protocol", &proxied))
+            config_mistake(reader, group, "listeners", "proxy_protocol must be true or false");
+        listener->proxy_protocol = proxied != 0;
+    }
     if (config_setting_get_member(group, "tls") != NULL)
         config_tls_read(reader, config_setting_get_member(group, "tls"), listener);
 }

@@ -56,8 +56,8 @@ static void conn_update_events(struct conn *conn)
 struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,
                       const struct conn_protocol *protocol)
 {
-    const struct transport *transport = accepted->tls != NULL ? &tls_transport : &transport_plain;
-    struct conn *conn = calloc(1, transport->conn_size);
+    bool secure = accepted->tls != NULL;
+    struct conn *conn = calloc(1, (secure ? &tls_transport : &transport_plain)->conn_size);
 
     OWNER_ASSERT(&thread->stage.owner);
     io_thread_count_conn(thread, 1);
@@ -71,14 +71,22 @@ struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *acce
     conn->thread = thread;
     conn->peer = accepted->peer;
     conn->admin = accepted->admin;
-    conn->transport = transport;
+    conn->redirect = accepted->redirect;
+    conn->transport = &transport_plain;
     conn->protocol = protocol;
     conn->deadline_ms = UINT64_MAX;
     TAILQ_INSERT_TAIL(&thread->conns, conn, link);
-    if (!transport->open(conn, accepted))
-        conn_close(conn, CLOSE_NO_MEMORY);
+    if (secure && !accepted->proxied)
+        conn_secure(conn, accepted->tls);
     conn_update_events(conn);
     return conn_is_open(conn) ? conn : NULL;
+}
+
+void conn_secure(struct conn *conn, struct tls_context *context)
+{
+    conn->transport = &tls_transport;
+    if (!conn->transport->open(conn, context))
+        conn_close(conn, CLOSE_NO_MEMORY);
 }
 
 void conn_detach(struct conn *conn)
@@ -334,6 +342,10 @@ void conn_read_now(struct conn *conn)
 
     if (conn->phase == CONN_DEAD)
         return;
+    if (conn->phase == CONN_OPEN && conn->protocol->on_readable != NULL) {
+        conn->protocol->on_readable(conn);
+        return;
+    }
     ssize_t n = conn->transport->read(conn, thread->scratch, IO_THREAD_SCRATCH);
 
     if (n > 0) {

@@ -31,8 +31,10 @@
 #include "stentor/base/wheel.h"
 #include "transport.h"
 
+struct accepted_conn;
 struct conn;
 struct io_thread;
+struct tls_context;
 
 enum conn_phase { CONN_OPEN, CONN_FINISHING, CONN_DEAD };
 
@@ -52,6 +54,7 @@ struct conn {
     bool sealed;  /* the transport keeps what it has taken and the socket has not */
     short events; /* that are being waited for */
     struct peer peer;
+    uint16_t redirect;        /* the port of https that requests are sent to; 0: none */
     uint64_t deadline_ms;     /* UINT64_MAX: none */
     struct wheel_timer timer; /* is set for the deadline, or before it */
     TAILQ_ENTRY(conn) link;   /* in the thread's list of connections, or of the dead */
@@ -65,6 +68,9 @@ TAILQ_HEAD(conn_list, conn);
 /* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
 struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,
                       const struct conn_protocol *protocol) MUST_CHECK;
+
+/* From now on its bytes go through TLS; nothing has been read or written that belongs to it. */
+void conn_secure(struct conn *conn, struct tls_context *context);
 
 /* Takes an open connection with nothing pending off its thread, for another to take it over. */
 void conn_detach(struct conn *conn);

@@ -17,6 +17,8 @@ struct conn_protocol {
     /* Bytes came; `data` may be changed in place, and is valid during the call. This, on_drained
      * and on_deadline may give the connection away to another thread. */
     void (*on_data)(struct conn *conn, uint8_t *data, size_t len);
+    /* NULL; or the protocol reads from the descriptor by itself, and this is when. */
+    void (*on_readable)(struct conn *conn);
     /* The peer shut its side. */
     void (*on_eof)(struct conn *conn);
     /* The socket is full: something waits to be sent. */

@@ -7,6 +7,7 @@
 #include "io_thread.h"
 #include "poll_response.h"
 #include "stentor/base/utf8.h"
+#include "tls.h"
 #include "ws_conn.h"
 
 static const struct config *engine_polling_config(const struct http_conn *http)
@@ -44,7 +45,8 @@ void engine_polling_refuse(struct http_conn *http, enum engine_io_error error)
 }
 
 /* Proxies that keep a client on one server go by this cookie. */
-static void engine_polling_append_cookie(struct strbuf *out, const struct engine *engine)
+static void engine_polling_append_cookie(struct strbuf *out, const struct engine *engine,
+                                         bool secure)
 {
     const char *name = engine->thread->config->sticky_cookie;
     char id[SESSION_ID_TEXT];
@@ -52,7 +54,8 @@ static void engine_polling_append_cookie(struct strbuf *out, const struct engine
     if (*name == '\0')
         return;
     session_id_text(engine->session->id, id);
-    strbuf_printf(out, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax\r\n", name, id);
+    strbuf_printf(out, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax%s\r\n", name, id,
+                  secure ? "; Secure" : "");
 }
 
 void engine_polling_open(struct engine *engine, struct http_conn *http)
@@ -70,7 +73,7 @@ void engine_polling_open(struct engine *engine, struct http_conn *http)
                             });
     payload.failed |= open.failed;
     strbuf_consume(&payload, engine_io_payload_skip(form));
-    engine_polling_append_cookie(&cookie, engine);
+    engine_polling_append_cookie(&cookie, engine, tls_is_used(http->conn));
     engine_polling_respond(http, 200, "text/plain; charset=UTF-8", &payload, strbuf_cstr(&cookie));
     strbuf_free(&open);
     strbuf_free(&payload);

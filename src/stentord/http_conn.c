@@ -5,9 +5,11 @@
 
 #include "cors.h"
 #include "io_thread.h"
+#include "redirect.h"
 #include "router.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
+#include "tls.h"
 
 static const struct conn_protocol http_protocol;
 
@@ -113,6 +115,8 @@ static void http_append_response_head(struct http_conn *http, struct strbuf *out
     if (headers != NULL)
         strbuf_append_str(&lines, headers);
     strbuf_printf(&lines, "Content-Type: %s\r\n", type);
+    if (http_config(http)->hsts > 0 && tls_is_used(http->conn))
+        strbuf_printf(&lines, "Strict-Transport-Security: max-age=%d\r\n", http_config(http)->hsts);
     if (http->msg != NULL && http->endpoint != NULL && http->endpoint->cors)
         cors_append(&lines, http_config(http), cors_find(http_config(http), http->msg));
     out->failed |= lines.failed;
@@ -250,6 +254,10 @@ static void http_on_head(struct http_conn *http)
     struct io_thread *home;
 
     http->keep_alive = http_keep_alive(http->msg) && !http->conn->thread->stopping;
+    if (http->conn->redirect != 0) {
+        redirect_answer(http, http->conn->redirect);
+        return;
+    }
     if (!router_find(http))
         return;
     if (http->conn->thread->stopping) {

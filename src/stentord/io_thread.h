@@ -65,6 +65,8 @@ struct io_thread {
 struct accepted_conn {
     int fd;
     bool admin;
+    bool proxied;      /* begins with a header of the PROXY protocol */
+    uint16_t redirect; /* the port of https that it is sent to; 0: it is served */
     struct peer peer;
     struct tls_context *tls; /* NULL: plain */
 };

@@ -122,6 +122,8 @@ bool listener_open(struct listener *listener, const struct config *config,
         .fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
         .admin = wanted->admin,
         .tls = wanted->tls_context,
+        .proxied = wanted->proxy_protocol,
+        .redirect = (uint16_t)wanted->redirect,
     };
     error = listener->fd < 0 ? -errno : listener_bind(listener->fd, config, &address, len);
     if (error < 0) {

@@ -15,6 +15,8 @@ struct listener {
     int fd;
     bool admin;
     struct tls_context *tls; /* for new connections; NULL: plain */
+    bool proxied;            /* they begin with a header of the PROXY protocol */
+    uint16_t redirect;       /* the port of https that they are sent to; 0: they are served */
     const char *path;        /* of a unix socket, to be removed at the end; NULL: none */
     struct acceptor *acceptor;
     struct event event;

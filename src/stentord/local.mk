@@ -55,6 +55,7 @@ libstentord_a_SOURCES = \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/recovery.c src/stentord/recovery.h \
 	src/stentord/rlimits.c src/stentord/rlimits.h \
+	src/stentord/redirect.c src/stentord/redirect.h \
 	src/stentord/room.c src/stentord/room.h \
 	src/stentord/room_query.c src/stentord/room_query.h \
 	src/stentord/router.c src/stentord/router.h \

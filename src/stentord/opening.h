@@ -1,5 +1,6 @@
 /*
- * opening.h - what a new connection does before it speaks HTTP: its TLS handshake.
+ * opening.h - what a new connection does before it speaks HTTP: the header of the PROXY protocol,
+ * and the TLS handshake.
  *
  * On the I/O thread that the connection was given to.
  */

@@ -20,6 +20,14 @@ void peer_read(struct peer *peer, const struct sockaddr_storage *address)
     }
 }
 
+void peer_set(struct peer *peer, int family, const uint8_t *address, uint16_t port)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->family = (uint8_t)family;
+    peer->port = port;
+    memcpy(peer->address, address, family == AF_INET ? 4 : 16);
+}
+
 const char *peer_text(const struct peer *peer, char *text)
 {
     char address[INET6_ADDRSTRLEN];

@@ -21,6 +21,9 @@ enum { PEER_TEXT = 64 };
 /* Takes what is to be kept from an accepted socket's address. */
 void peer_read(struct peer *peer, const struct sockaddr_storage *address);
 
+/* The same of an address in the network's order; `family` is AF_INET or AF_INET6. */
+void peer_set(struct peer *peer, int family, const uint8_t *address, uint16_t port);
+
 /* Writes it for logs, "192.0.2.1:49152", to a PEER_TEXT buffer, which is returned. */
 const char *peer_text(const struct peer *peer, char *text);
 

@@ -23,6 +23,9 @@ extern const struct transport tls_transport;
 struct tls_thread *tls_thread_new(struct io_thread *thread) MUST_CHECK;
 void tls_thread_free(struct tls_thread *tls);
 
+/* Does the connection go through TLS? */
+bool tls_is_used(const struct conn *conn);
+
 /* The version that a connection speaks, such as "TLSv1.3"; NULL without TLS. */
 const char *tls_version(struct conn *conn);
 

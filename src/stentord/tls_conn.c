@@ -168,13 +168,13 @@ static bool tls_conn_shake(struct tls_conn *tc)
     return conn_is_open(&tc->conn);
 }
 
-static bool tls_conn_open(struct conn *conn, const struct accepted_conn *accepted)
+static bool tls_conn_open(struct conn *conn, struct tls_context *context)
 {
     struct tls_conn *tc = tls_conn_of(conn);
     BIO *bio = conn->thread->tls->bio;
 
     stats_add(&conn->thread->stats.tls_connections, 1);
-    tc->context = tls_context_ref(accepted->tls);
+    tc->context = tls_context_ref(context);
     tc->ssl = SSL_new(tc->context->ctxs[0]);
     if (tc->ssl == NULL || BIO_up_ref(bio) != 1) {
         ERR_clear_error();
@@ -380,6 +380,11 @@ const struct transport tls_transport = {
     .close = tls_conn_detach,
     .free = tls_conn_free,
 };
+
+bool tls_is_used(const struct conn *conn)
+{
+    return conn->transport == &tls_transport;
+}
 
 const char *tls_version(struct conn *conn)
 {

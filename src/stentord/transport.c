@@ -4,10 +4,10 @@
 
 #include "conn.h"
 
-static bool transport_open(struct conn *conn, const struct accepted_conn *accepted)
+static bool transport_open(struct conn *conn, struct tls_context *context)
 {
     (void)conn;
-    (void)accepted;
+    (void)context;
     return true;
 }
 

@@ -13,8 +13,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-struct accepted_conn;
 struct conn;
+struct tls_context;
 
 /* What returns ssize_t returns -1 as system calls do, with an errno; or when the connection has
  * been closed or finished, for a reason that the transport knows better. */
@@ -22,7 +22,7 @@ struct transport {
     const char *name;
     size_t conn_size; /* of the struct that begins with the struct conn */
     bool direct;      /* what is sent to the descriptor past it arrives as well */
-    bool (*open)(struct conn *conn, const struct accepted_conn *accepted);
+    bool (*open)(struct conn *conn, struct tls_context *context);
     /* What is there, up to `size` bytes; 0 at the end. */
     ssize_t (*read)(struct conn *conn, uint8_t *data, size_t size);
     /* How much of it is on its way. If the socket did not take all of that, `conn->sealed` is set,

@@ -26,7 +26,7 @@ export function secured(listeners) {
 export function connectTo(listener, options = {}) {
   const where = listener.socketPath ? { path: listener.socketPath } : { host: listener.host, port: listener.port };
   const below = net.connect({ ...where, ...options });
-  const socket = listener.tls ? tls.connect({ socket: below, host: listener.host, ...options, ...listener.options }) : below;
+  const socket = listener.tls ? tls.connect({ socket: below, host: listener.host, ...options }) : below;
   return Object.assign(socket, { below });
 }
 
