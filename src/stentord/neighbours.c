@@ -140,6 +140,7 @@ static void neighbours_place(struct neighbours_mail *mail, const struct grid *gr
     mail->placed = true;
     mail->news.x = cell % grid->columns;
     mail->news.y = cell / grid->columns;
+    mail->news.members = grid->count;
     for (unsigned i = 0; i < GRID_DIRECTIONS; i++) {
         uint32_t neighbour = grid_neighbour(grid, cell, (enum grid_direction)i);
 

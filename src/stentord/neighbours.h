@@ -25,6 +25,7 @@
 struct neighbours_news {
     const struct room *room;
     uint32_t x, y;                                  /* its cell */
+    uint32_t members;                               /* of the grid, it included */
     bool there[GRID_DIRECTIONS];                    /* is somebody? */
     uint8_t ids[GRID_DIRECTIONS][SESSION_ID_BYTES]; /* their addresses */
 };

@@ -162,7 +162,7 @@ static const char *socketio_event_execute(struct socketio_client *client,
 
 /* --- Neighbours */
 
-/* {"ok":true,"cell":{...},"neighbours":{...}} */
+/* {"ok":true,"cell":{...},"neighbours":{...},"members":...} */
 static void socketio_event_seated(struct socketio_client *client, struct socket_io_packet head,
                                   const struct neighbours_news *news,
                                   const struct neighbours_ids *ids)
@@ -174,7 +174,7 @@ static void socketio_event_seated(struct socketio_client *client, struct socket_
     native_append_cell(&data, news->x, news->y);
     strbuf_append_str(&data, ",\"neighbours\":{");
     native_append_ids(&data, ids->ids);
-    strbuf_append_str(&data, "}}]");
+    strbuf_printf(&data, "},\"members\":%u}]", news->members);
     socketio_client_send(client, &head, (struct span){data.data, data.len}, NULL, 0);
     strbuf_free(&data);
 }

@@ -61,17 +61,20 @@ async function untilTrue(members, { columns = 3, wrap = true } = {}) {
 test('the join is answered with the cell and the neighbours; changes are told', withServer(config, async (server) => {
   const a = await server.socketio();
   const b = await server.socketio();
-  assert.deepEqual(await a.ask('join', 'sprites'), { ok: true, cell: { x: 0, y: 0 }, neighbours: NOBODY });
+  assert.deepEqual(await a.ask('join', 'sprites'), { ok: true, cell: { x: 0, y: 0 }, neighbours: NOBODY, members: 1 });
   assert.deepEqual(await a.next(), ['neighbours', { room: 'sprites', cell: { x: 0, y: 0 }, ...NOBODY }]);
   const next = (id) => ({ ...NOBODY, east: id, west: id });
-  assert.deepEqual(await b.ask('join', 'sprites'), { ok: true, cell: { x: 1, y: 0 }, neighbours: next(a.socket.id) });
+  assert.deepEqual(await b.ask('join', 'sprites'), { ok: true, cell: { x: 1, y: 0 }, neighbours: next(a.socket.id), members: 2 });
   assert.deepEqual(await a.next(), ['neighbours', { room: 'sprites', cell: { x: 0, y: 0 }, ...next(b.socket.id) }]);
   assert.deepEqual(await b.next(), ['neighbours', { room: 'sprites', cell: { x: 1, y: 0 }, ...next(a.socket.id) }]);
   assert.equal(await server.metric('grid_members'), 2);
+  const again = await a.ask('join', 'sprites'); // tells how many there are by now
+  assert.deepEqual(again, { ok: true, cell: { x: 0, y: 0 }, neighbours: next(b.socket.id), members: 2 });
+  assert.deepEqual(await a.next(), ['neighbours', { room: 'sprites', cell: { x: 0, y: 0 }, ...next(b.socket.id) }]);
 
   assert.deepEqual(await a.ask('leave', 'sprites'), { ok: true });
   assert.deepEqual(await b.next(), ['neighbours', { room: 'sprites', cell: { x: 0, y: 0 }, ...NOBODY }]);
-  assert.deepEqual(await a.ask('join', 'sprites'), { ok: true, cell: { x: 1, y: 0 }, neighbours: next(b.socket.id) });
+  assert.deepEqual(await a.ask('join', 'sprites'), { ok: true, cell: { x: 1, y: 0 }, neighbours: next(b.socket.id), members: 2 });
   b.destroy();
   await until(async () => (await a.next())[1].east === null, 'a to be alone');
   a.destroy();
