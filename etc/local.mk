@@ -2,11 +2,22 @@
 
 sysconfstentordir = $(sysconfdir)/stentor
 dist_sysconfstentor_DATA = etc/stentord.conf
-dist_doc_DATA = etc/stentord-minimal.conf etc/stentord-demo.conf README.md NEWS
+dist_doc_DATA = etc/stentord-minimal.conf etc/stentord-demo.conf README.md NEWS \
+	share/pages/sprites/socket.io.LICENSE
 
 pagesdir = $(datadir)/stentor/pages
 dist_pages_DATA = share/pages/index.html share/pages/paper.css share/pages/welcome.css \
 	share/pages/welcome.js
+
+spritesdir = $(pagesdir)/sprites
+dist_sprites_DATA = \
+	share/pages/sprites/drawings.js \
+	share/pages/sprites/index.html \
+	share/pages/sprites/screens.js \
+	share/pages/sprites/socket.io.js \
+	share/pages/sprites/sprites.css \
+	share/pages/sprites/sprites.js \
+	share/pages/sprites/stage.js
 
 mapcenterdir = $(pagesdir)/map-center
 dist_mapcenter_DATA = \
