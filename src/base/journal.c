@@ -24,6 +24,12 @@ void journal_init(struct journal *journal, const struct journal_limits *limits, 
     };
 }
 
+void journal_set_limits(struct journal *journal, const struct journal_limits *limits)
+{
+    ENSURE(limits->count > 0);
+    journal->limits = *limits;
+}
+
 static void journal_drop_oldest(struct journal *journal)
 {
     uint64_t seq = journal->first_seq;
@@ -62,7 +68,7 @@ static int journal_grow(struct journal *journal)
 
 void journal_append(struct journal *journal, void *item, size_t cost, uint64_t time_ms)
 {
-    if (journal_count(journal) >= journal->limits.count)
+    while (journal_count(journal) >= journal->limits.count) /* more than one: a new limit */
         journal_drop_oldest(journal);
     if (journal_count(journal) == journal->capacity && journal_grow(journal) < 0) {
         ENSURE(journal->capacity > 0);

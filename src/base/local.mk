@@ -11,6 +11,7 @@ libstentor_a_SOURCES = \
 	include/stentor/base/journal.h src/base/journal.c \
 	include/stentor/base/json.h src/base/json.c \
 	include/stentor/base/log.h src/base/log.c \
+	include/stentor/base/log_sink.h src/base/log_sink.c \
 	include/stentor/base/loop.h src/base/loop.c \
 	include/stentor/base/mailbox.h src/base/mailbox.c \
 	include/stentor/base/obj.h src/base/obj.c \

@@ -64,16 +64,23 @@ void strbuf_append_str(struct strbuf *buf, const char *str)
 
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...)
 {
+    va_list args;
+
+    va_start(args, fmt);
+    strbuf_vprintf(buf, fmt, args);
+    va_end(args);
+}
+
+void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list args)
+{
     size_t room = buf->cap - buf->len;
-    va_list args, again;
+    va_list again;
     int n;
 
     if (buf->failed)
         return;
-    va_start(args, fmt);
     va_copy(again, args);
     n = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, fmt, args);
-    va_end(args);
     if (n >= 0 && (size_t)n >= room && strbuf_reserve(buf, (size_t)n + 1))
         vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, again);
     va_end(again);

@@ -119,6 +119,30 @@ static void bytes_are_a_limit(void **state)
     finish(&f);
 }
 
+static void limits_can_change(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, (struct journal_limits){.count = 100, .bytes = 1000}, 0);
+    for (int i = 0; i < 100; i++)
+        append(&f, 1, 0);
+    journal_set_limits(&f.journal, &(struct journal_limits){.count = 10, .bytes = 1000});
+    assert_int_equal(journal_count(&f.journal), 100);
+    assert_int_equal(journal_first_after(&f.journal, 1), 92);
+    append(&f, 1, 0);
+    assert_int_equal(journal_count(&f.journal), 10);
+    assert_int_equal(f.journal.first_seq, 92);
+    journal_set_limits(&f.journal, &(struct journal_limits){.count = 200, .bytes = 5});
+    append(&f, 1, 0);
+    assert_int_equal(journal_count(&f.journal), 5);
+    journal_set_limits(&f.journal, &(struct journal_limits){.count = 200, .bytes = 1000});
+    for (int i = 0; i < 300; i++)
+        append(&f, 1, 0);
+    assert_int_equal(journal_count(&f.journal), 200);
+    finish(&f);
+}
+
 static void newest_stays_however_large(void **state)
 {
     struct fixture f;
@@ -257,6 +281,7 @@ int main(void)
         cmocka_unit_test(numbers_follow_the_head),
         cmocka_unit_test(count_is_a_limit),
         cmocka_unit_test(bytes_are_a_limit),
+        cmocka_unit_test(limits_can_change),
         cmocka_unit_test(newest_stays_however_large),
         cmocka_unit_test(age_is_a_limit),
         cmocka_unit_test(without_age_nothing_expires),

@@ -104,6 +104,23 @@ static void no_burst_is_a_burst_of_one(void **state)
     assert_int_equal(ratelimit_take(&limit, 1, SECOND), SECOND / 10);
 }
 
+static void rate_can_change(void **state)
+{
+    struct ratelimit limit;
+
+    (void)state;
+    ratelimit_init(&limit, 0, 0);
+    assert_int_equal(ratelimit_take(&limit, 1000, SECOND), 0);
+    ratelimit_set(&limit, 10, 1);
+    assert_int_equal(ratelimit_take(&limit, 1, SECOND), 0);
+    assert_int_equal(ratelimit_take(&limit, 1, SECOND), SECOND / 10);
+    ratelimit_set(&limit, 10, 2); /* what has been taken still counts */
+    assert_int_equal(ratelimit_take(&limit, 1, SECOND), 0);
+    assert_int_equal(ratelimit_take(&limit, 1, SECOND), SECOND / 10);
+    ratelimit_set(&limit, 0, 1);
+    assert_int_equal(ratelimit_take(&limit, 1000, SECOND), 0);
+}
+
 struct taker {
     pthread_t thread;
     struct ratelimit *limit;
@@ -149,6 +166,7 @@ int main(void)
         cmocka_unit_test(units_pass_all_or_none),
         cmocka_unit_test(more_than_the_burst_passes_from_rest),
         cmocka_unit_test(no_burst_is_a_burst_of_one),
+        cmocka_unit_test(rate_can_change),
         cmocka_unit_test(threads_share_one_burst),
     };
 

@@ -29,7 +29,8 @@ struct journal_entry {
 
 struct journal {
     struct journal_limits limits;
-    struct journal_entry *ring; /* capacity is a power of two, and grows up to limits.count */
+    struct journal_entry
+        *ring; /* capacity is a power of two, and grows as far as limits.count needs */
     size_t capacity;
     uint64_t first_seq; /* the oldest item that is held; == next_seq when there is none */
     uint64_t next_seq;  /* the number of the item that comes next */
@@ -41,6 +42,9 @@ struct journal {
 /* `head` is the seq that counts as already given out: the first item will be `head + 1`. */
 void journal_init(struct journal *journal, const struct journal_limits *limits, uint64_t head,
                   void (*drop)(void *item, uint64_t seq, void *arg), void *arg);
+
+/* Other limits from now on; what is too much by them leaves with the next item, or by its age. */
+void journal_set_limits(struct journal *journal, const struct journal_limits *limits);
 
 /* Drops all items and frees the ring. */
 void journal_destroy(struct journal *journal);

@@ -7,6 +7,7 @@
 #ifndef STENTOR_BASE_STRBUF_H
 #define STENTOR_BASE_STRBUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,7 @@ void strbuf_append(struct strbuf *buf, const void *data, size_t len);
 void strbuf_append_char(struct strbuf *buf, char c);
 void strbuf_append_str(struct strbuf *buf, const char *str);
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list args);
 
 /* Drops the first `len` bytes. */
 void strbuf_consume(struct strbuf *buf, size_t len);
