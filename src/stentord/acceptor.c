@@ -10,6 +10,7 @@
 
 #include "io_thread.h"
 #include "server.h"
+#include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 #include "tls_context.h"
 
@@ -28,9 +29,11 @@ enum {
 /* Listens, or does not: all of them, those for clients, or those for admins. */
 static void acceptor_listen(struct acceptor *acceptor, enum acceptor_whom whom, bool on)
 {
-    for (size_t i = 0; i < acceptor->listener_count; i++) {
-        struct listener *listener = &acceptor->listeners[i];
+    for (size_t i = 0; i < acceptor->config->listener_count; i++) {
+        struct listener *listener = acceptor->listeners[i];
 
+        if (listener == NULL) /* while they are being exchanged */
+            continue;
         if ((whom == ACCEPTOR_CLIENTS && listener->admin) ||
             (whom == ACCEPTOR_ADMINS && !listener->admin))
             continue;
@@ -105,7 +108,6 @@ static bool acceptor_count_error(struct acceptor *acceptor, int error)
     switch (error) {
     case EAGAIN:
     case EINTR:
-    case ECONNABORTED: /* the client did not wait */
         return false;
     case EPROTO: /* other errors of the connection, or of the network to it: accept(2) */
     case EPERM:
@@ -142,6 +144,18 @@ static void acceptor_flush(struct acceptor *acceptor, unsigned thread)
     stage_post(&acceptor->server->io_threads[thread].stage, &batch->mail);
 }
 
+static void acceptor_flush_all(struct acceptor *acceptor)
+{
+    for (unsigned i = 0; i < acceptor->server->io_thread_count; i++)
+        acceptor_flush(acceptor, i);
+}
+
+/* Is it for the address at the other end that a connection counts? Behind a proxy, all have one. */
+static bool acceptor_counts(const struct listener *listener)
+{
+    return !listener->admin && !listener->proxied;
+}
+
 /* Puts the connection into the batch of the thread whose turn it is. */
 static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener *listener, int fd,
                                const struct sockaddr_storage *address)
@@ -159,6 +173,7 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     struct accepted_conn *accepted = &batch->conns[batch->count++];
     accepted->fd = fd;
     accepted->admin = listener->admin;
+    accepted->counted = acceptor_counts(listener);
     accepted->proxied = listener->proxied;
     accepted->redirect = listener->redirect;
     accepted->tls = listener->tls != NULL ? tls_context_ref(listener->tls) : NULL;
@@ -170,27 +185,109 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     return true;
 }
 
+/* Tells a client in plain HTTP what is the matter; its request is there already, mostly. A
+ * handshake only to refuse somebody would be too dear, so through TLS it is just the end. */
+static void acceptor_refuse(struct acceptor *acceptor, const struct listener *listener, int fd)
+{
+    static const char answer[] =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
+        "Content-Length: 112\r\nConnection: close\r\n\r\n"
+        "{\"error\":\"too_many_connections\",\"message\":\"this address has as many as one may "
+        "have (max_clients_per_address)\"}\n";
+    char request[4096];
+
+    stats_add(&acceptor->stats.refused_address, 1);
+    /* What has not been read when a socket is closed makes the system reset it. */
+    if (listener->tls == NULL && recv(fd, request, sizeof(request), MSG_DONTWAIT) >= 0)
+        (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+/* Has the connection's address as many as it may have? Then the connection is gone. */
+static bool acceptor_refuse_address(struct acceptor *acceptor, const struct listener *listener,
+                                    int fd, const struct sockaddr_storage *address)
+{
+    struct limits *limits = &acceptor->server->limits;
+    unsigned limit = (unsigned)acceptor->config->max_clients_per_address, count;
+    char text[PEER_TEXT];
+    struct peer peer;
+
+    peer_read(&peer, address);
+    count = limits_count_address(limits, &peer, 1);
+    if (limit == 0 || count <= limit)
+        return false;
+    limits_count_address(limits, &peer, -1);
+    log_warning("accept", "%s refused: max_clients_per_address (%u) reached",
+                peer_text(&peer, text), limit);
+    acceptor_refuse(acceptor, listener, fd);
+    return true;
+}
+
+static void acceptor_forget_address(struct acceptor *acceptor, const struct listener *listener,
+                                    const struct sockaddr_storage *address)
+{
+    struct peer peer;
+
+    peer_read(&peer, address);
+    if (acceptor_counts(listener))
+        limits_count_address(&acceptor->server->limits, &peer, -1);
+}
+
+/* May another client come in now? If not, accepting has paused. */
+static bool acceptor_may_accept(struct acceptor *acceptor)
+{
+    uint64_t wait_ns;
+
+    if (acceptor_at_limit(acceptor)) {
+        acceptor_stop_clients(acceptor);
+        return false;
+    }
+    wait_ns = ratelimit_take(&acceptor->rate, 1, clock_ns());
+    if (wait_ns == 0)
+        return true;
+    stats_add(&acceptor->stats.accept_paced, 1);
+    log_info("accept", "accept_rate (%d per second) reached: clients have to wait",
+             acceptor->config->accept_rate);
+    acceptor_listen(acceptor, ACCEPTOR_CLIENTS, false);
+    acceptor_schedule_resume(acceptor, (unsigned)(wait_ns / 1000000) + 1);
+    return false;
+}
+
+/* The next connection; -1 when there is none, or accepting has paused. */
+static int acceptor_next(struct acceptor *acceptor, const struct listener *listener,
+                         struct sockaddr_storage *address)
+{
+    socklen_t len = sizeof(*address);
+    int fd, error;
+
+    memset(address, 0, sizeof(*address));
+    do {
+        fd = accept4(listener->fd, (struct sockaddr *)address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        error = errno;
+    } while (fd < 0 && error == ECONNABORTED); /* the client did not wait */
+    if (fd < 0 && !listener->admin)
+        ratelimit_give_back(&acceptor->rate, 1);
+    if (fd < 0 && acceptor_count_error(acceptor, error))
+        acceptor_pause(acceptor, error);
+    return fd;
+}
+
 /* Accepts one connection; false when there is no other, or accepting has paused. */
 static bool acceptor_accept(struct acceptor *acceptor, struct listener *listener)
 {
     struct sockaddr_storage address;
-    socklen_t len = sizeof(address);
     int fd;
 
-    if (!listener->admin && acceptor_at_limit(acceptor)) {
-        acceptor_stop_clients(acceptor);
+    if (!listener->admin && !acceptor_may_accept(acceptor))
         return false;
-    }
-    memset(&address, 0, sizeof(address));
-    fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        int error = errno;
-        if (acceptor_count_error(acceptor, error))
-            acceptor_pause(acceptor, error);
-        return error == ECONNABORTED;
-    }
+    fd = acceptor_next(acceptor, listener, &address);
+    if (fd < 0)
+        return false;
     acceptor->pause_ms /= 2;
+    if (acceptor_counts(listener) && acceptor_refuse_address(acceptor, listener, fd, &address))
+        return true;
     if (!acceptor_hand_over(acceptor, listener, fd, &address)) {
+        acceptor_forget_address(acceptor, listener, &address);
         acceptor_pause(acceptor, ENOMEM);
         return false;
     }
@@ -216,17 +313,16 @@ static void acceptor_on_ready(evutil_socket_t fd, short events, void *arg)
     int accepted = 0;
     while (accepted < ACCEPTOR_BATCH && acceptor_accept(acceptor, listener))
         accepted++;
-    for (unsigned i = 0; i < acceptor->server->io_thread_count; i++)
-        acceptor_flush(acceptor, i);
+    acceptor_flush_all(acceptor);
     if (accepted > 0 && accepted < ACCEPTOR_BATCH)
         acceptor_gather();
 }
 
 /* max_clients, or what the limit of descriptors leaves. */
-static int acceptor_limit(const struct server *server)
+static int acceptor_limit(const struct acceptor *acceptor)
 {
-    const struct config *config = server->config;
-    int reserve = ACCEPTOR_RESERVE + 4 * (int)server->io_thread_count;
+    const struct config *config = acceptor->config;
+    int reserve = ACCEPTOR_RESERVE + 4 * (int)acceptor->server->io_thread_count;
     int room = 1024 - reserve;
     struct rlimit files;
 
@@ -238,19 +334,33 @@ static int acceptor_limit(const struct server *server)
     return config->max_clients > 0 && config->max_clients < room ? config->max_clients : room;
 }
 
+/* As many as come in a tenth of a second may come at once. */
+static unsigned acceptor_burst(const struct config *config)
+{
+    return (unsigned)config->accept_rate / 10 + 1;
+}
+
+static void acceptor_add(struct acceptor *acceptor, struct listener *listener)
+{
+    listener->acceptor = acceptor;
+    event_assign(&listener->event, acceptor->stage.base, listener->fd, EV_READ | EV_PERSIST,
+                 acceptor_on_ready, listener);
+    listener_log(listener, "on");
+}
+
 static bool acceptor_open_listeners(struct acceptor *acceptor)
 {
-    const struct config *config = acceptor->server->config;
+    const struct config *config = acceptor->config;
+    struct strbuf error = STRBUF_INIT;
 
     for (size_t i = 0; i < config->listener_count; i++) {
-        struct listener *listener = &acceptor->listeners[i];
-
-        if (!listener_open(listener, config, &config->listeners[i]))
+        acceptor->listeners[i] = listener_open(config, &config->listeners[i], &error);
+        if (acceptor->listeners[i] == NULL) {
+            log_error("listen", "%s", strbuf_cstr(&error));
+            strbuf_free(&error);
             return false;
-        acceptor->listener_count++;
-        listener->acceptor = acceptor;
-        event_assign(&listener->event, acceptor->stage.base, listener->fd, EV_READ | EV_PERSIST,
-                     acceptor_on_ready, listener);
+        }
+        acceptor_add(acceptor, acceptor->listeners[i]);
     }
     acceptor_listen(acceptor, ACCEPTOR_ALL, true);
     return true;
@@ -259,14 +369,17 @@ static bool acceptor_open_listeners(struct acceptor *acceptor)
 bool acceptor_init(struct acceptor *acceptor, struct server *server)
 {
     acceptor->server = server;
-    acceptor->max_clients = acceptor_limit(server);
+    acceptor->config = config_ref(server->config);
+    ratelimit_init(&acceptor->rate, (unsigned)acceptor->config->accept_rate,
+                   acceptor_burst(acceptor->config));
+    acceptor->max_clients = acceptor_limit(acceptor);
     if (acceptor->max_clients < ACCEPTOR_LEAST) {
         log_error("accept", "the limit of open files leaves no room for clients; raise it to "
                             "what max_clients needs and 64 more (ulimit -n)");
         return false;
     }
     acceptor->batches = calloc(server->io_thread_count, sizeof(struct accepted_mail *));
-    acceptor->listeners = calloc(server->config->listener_count, sizeof(struct listener));
+    acceptor->listeners = calloc(server->config->listener_count, sizeof(struct listener *));
     if (acceptor->batches == NULL || acceptor->listeners == NULL ||
         stage_init(&acceptor->stage, "acceptor", acceptor) < 0)
         return false;
@@ -274,13 +387,66 @@ bool acceptor_init(struct acceptor *acceptor, struct server *server)
     return acceptor_open_listeners(acceptor);
 }
 
+/* Whoever has connected already is let in first. */
+static void acceptor_remove(struct acceptor *acceptor, struct listener *listener)
+{
+    while (acceptor_accept(acceptor, listener))
+        continue;
+    acceptor_flush_all(acceptor);
+    event_del(&listener->event);
+    listener_log(listener, "no longer on");
+    listener_close(listener);
+}
+
+void acceptor_set_config(struct acceptor *acceptor, struct config *config,
+                         struct listener **listeners, const size_t *kept)
+{
+    struct config *old = acceptor->config;
+
+    OWNER_ASSERT(&acceptor->stage.owner);
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (listeners[i] != NULL) {
+            acceptor_add(acceptor, listeners[i]);
+            continue;
+        }
+        listeners[i] = acceptor->listeners[kept[i]];
+        acceptor->listeners[kept[i]] = NULL;
+        listener_set_config(listeners[i], config, &config->listeners[i]);
+    }
+    for (size_t i = 0; i < old->listener_count; i++)
+        if (acceptor->listeners[i] != NULL)
+            acceptor_remove(acceptor, acceptor->listeners[i]);
+    free(acceptor->listeners);
+    acceptor->listeners = listeners;
+    acceptor->config = config_ref(config);
+    ratelimit_set(&acceptor->rate, (unsigned)config->accept_rate, acceptor_burst(config));
+    acceptor->max_clients = acceptor_limit(acceptor);
+    config_unref(&old);
+    acceptor_listen(acceptor, ACCEPTOR_ALL, true); /* whatever it waited for may have changed */
+}
+
+void acceptor_refuse_clients(struct acceptor *acceptor)
+{
+    OWNER_ASSERT(&acceptor->stage.owner);
+    for (size_t i = 0; i < acceptor->config->listener_count; i++) {
+        struct listener *listener = acceptor->listeners[i];
+
+        if (listener == NULL || listener->admin)
+            continue;
+        acceptor->listeners[i] = NULL;
+        acceptor_remove(acceptor, listener);
+    }
+}
+
 void acceptor_close(struct acceptor *acceptor)
 {
-    for (size_t i = 0; i < acceptor->listener_count; i++) {
-        event_del(&acceptor->listeners[i].event);
-        listener_close(&acceptor->listeners[i]);
+    for (size_t i = 0; i < acceptor->config->listener_count; i++) {
+        if (acceptor->listeners[i] == NULL)
+            continue;
+        event_del(&acceptor->listeners[i]->event);
+        listener_close(acceptor->listeners[i]);
+        acceptor->listeners[i] = NULL;
     }
-    acceptor->listener_count = 0;
 }
 
 void acceptor_destroy(struct acceptor *acceptor)
@@ -290,4 +456,5 @@ void acceptor_destroy(struct acceptor *acceptor)
     free(acceptor->listeners);
     free(acceptor->batches);
     stage_destroy(&acceptor->stage);
+    config_unref(&acceptor->config);
 }

@@ -9,7 +9,8 @@ int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t 
 {
     broadcast->server = server;
     broadcast->head = head;
-    encoder_init(&broadcast->encoder, server->config, &broadcast->stats);
+    broadcast->config = config_ref(server->config);
+    encoder_init(&broadcast->encoder, broadcast->config, &broadcast->stats);
     return stage_init(&broadcast->stage, "broadcast", broadcast);
 }
 
@@ -17,6 +18,17 @@ void broadcast_destroy(struct broadcast *broadcast)
 {
     encoder_destroy(&broadcast->encoder);
     stage_destroy(&broadcast->stage);
+    config_unref(&broadcast->config);
+}
+
+void broadcast_set_config(struct broadcast *broadcast, struct config *config)
+{
+    struct config *old = broadcast->config;
+
+    OWNER_ASSERT(&broadcast->stage.owner);
+    broadcast->config = config_ref(config);
+    broadcast->encoder.config = config;
+    config_unref(&old);
 }
 
 /* Builds what connected clients use, so that the I/O threads find it ready. A client that comes

@@ -19,12 +19,16 @@ struct broadcast {
     struct stage stage;
     struct server *server;
     struct stats stats;
+    struct config *config; /* a reference */
     struct encoder encoder;
     uint64_t head; /* the seq of the newest message */
 };
 
 int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t head) MUST_CHECK;
 void broadcast_destroy(struct broadcast *broadcast);
+
+/* Another configuration, before the message that comes next. */
+void broadcast_set_config(struct broadcast *broadcast, struct config *config);
 
 /* Any thread: hands the request over; it comes back to request->origin. */
 void broadcast_submit(struct broadcast *broadcast, struct publish_request *request);

@@ -36,7 +36,8 @@ bool client_publish(struct io_thread *thread, int namespace, bool trusted, struc
         message_unref(&message);
         return client_publish_fail(error, wrong);
     }
-    if (server_overloaded(server) || ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0) {
+    if (server_overloaded(server, thread->config) ||
+        ratelimit_take(&server->publish_limit, 1, clock_ns()) > 0) {
         message_unref(&message);
         return client_publish_fail(error, "too many messages; try again later (publish_rate)");
     }

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -7,28 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config_priv.h"
 #include "privileges.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
 
-enum option_type { OPTION_INT, OPTION_BOOL, OPTION_STR, OPTION_PERMISSION };
-
-struct option {
-    enum option_type type;
-    const char *path;
-    size_t offset; /* of the field in struct config */
-    long long min;
-    long long max;
-};
-
-static const struct option options[] = {
-#define OPTION(type, field, path, value, min, max)                                                 \
-    {OPTION_##type, path, offsetof(struct config, field), min, max},
+const struct option config_options[] = {
+#define OPTION(type, field, path, value, min, max, reload)                                         \
+    {OPTION_##type, path, offsetof(struct config, field), min, max, OPTION_##reload},
 #include "options.def"
 #undef OPTION
 };
+
+const size_t config_option_count = ARRAY_LEN(config_options);
 
 void config_mistake(struct config_reader *reader, const config_setting_t *setting,
                     const char *option, const char *fmt, ...)
@@ -36,12 +30,12 @@ void config_mistake(struct config_reader *reader, const config_setting_t *settin
     va_list args;
 
     reader->mistakes++;
-    fprintf(stderr, "%s:%u: %s: ", reader->path,
-            setting != NULL ? config_setting_source_line(setting) : 0, option);
+    strbuf_printf(reader->lines, "%s:%u: %s: ", reader->path,
+                  setting != NULL ? config_setting_source_line(setting) : 0, option);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    strbuf_vprintf(reader->lines, fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    strbuf_append_char(reader->lines, '\n');
 }
 
 void config_warning(struct config_reader *reader, const config_setting_t *setting,
@@ -126,7 +120,8 @@ static void config_set_defaults(struct config *config)
 #define CONFIG_DEFAULT_BOOL(value) (value)
 #define CONFIG_DEFAULT_STR(value) config_strdup(value)
 #define CONFIG_DEFAULT_PERMISSION(value) (value)
-#define OPTION(type, field, path, value, min, max) config->field = CONFIG_DEFAULT_##type(value);
+#define OPTION(type, field, path, value, min, max, reload)                                         \
+    config->field = CONFIG_DEFAULT_##type(value);
 #include "options.def"
 #undef OPTION
 }
@@ -146,13 +141,13 @@ static void config_read_int(struct config_reader *reader, const struct option *o
                        option->min, option->max);
         return;
     }
-    *(int *)(void *)((char *)reader->config + option->offset) = (int)value;
+    *(int *)config_field(reader->config, option) = (int)value;
 }
 
 static void config_read_option(struct config_reader *reader, const struct option *option,
                                const config_setting_t *setting)
 {
-    char *field = (char *)reader->config + option->offset;
+    void *field = config_field(reader->config, option);
 
     switch (option->type) {
     case OPTION_INT:
@@ -162,14 +157,14 @@ static void config_read_option(struct config_reader *reader, const struct option
         if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
             config_mistake(reader, setting, option->path, "must be true or false");
         else
-            *(bool *)(void *)field = config_setting_get_bool(setting) != 0;
+            *(bool *)field = config_setting_get_bool(setting) != 0;
         break;
     case OPTION_STR:
         if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
             config_mistake(reader, setting, option->path, "must be a text in double quotes");
         } else {
-            free(*(char **)(void *)field);
-            *(char **)(void *)field = config_strdup(config_setting_get_string(setting));
+            free(*(char **)field);
+            *(char **)field = config_strdup(config_setting_get_string(setting));
         }
         break;
     case OPTION_PERMISSION:
@@ -180,9 +175,9 @@ static void config_read_option(struct config_reader *reader, const struct option
 
 static const struct option *config_find_option(const char *path)
 {
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (strcmp(options[i].path, path) == 0)
-            return &options[i];
+    for (size_t i = 0; i < config_option_count; i++)
+        if (strcmp(config_options[i].path, path) == 0)
+            return &config_options[i];
     return NULL;
 }
 
@@ -190,8 +185,8 @@ static bool config_is_group(const char *name)
 {
     size_t len = strlen(name);
 
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (strncmp(options[i].path, name, len) == 0 && options[i].path[len] == '.')
+    for (size_t i = 0; i < config_option_count; i++)
+        if (strncmp(config_options[i].path, name, len) == 0 && config_options[i].path[len] == '.')
             return true;
     return false;
 }
@@ -252,7 +247,6 @@ static void config_check_process(struct config_reader *reader, const config_sett
 static void config_understand(struct config_reader *reader, const config_setting_t *root)
 {
     struct config *config = reader->config;
-    struct stat st;
 
     if (!config_parse_policy(config->slow_client_policy, &config->default_policy))
         config_mistake(reader, config_setting_get_member(root, "slow_client_policy"),
@@ -262,38 +256,103 @@ static void config_understand(struct config_reader *reader, const config_setting
     if (config->level < 0)
         config_mistake(reader, config_setting_get_member(root, "log_level"), "log_level",
                        "\"%s\" is not one of error, warning, info and debug", config->log_level);
+    if (*config->log_target != '\0' && *config->log_target != '/' &&
+        strcmp(config->log_target, "stderr") != 0 && strcmp(config->log_target, "syslog") != 0)
+        config_mistake(reader, config_setting_get_member(root, "log_target"), "log_target",
+                       "\"%s\" is not stderr, syslog or a path that begins with /",
+                       config->log_target);
+    if (*config->access_log != '\0' && *config->access_log != '/')
+        config_mistake(reader, config_setting_get_member(root, "access_log"), "access_log",
+                       "\"%s\": the path must begin with /", config->access_log);
     if (!config_is_token(config->sticky_cookie))
         config_mistake(reader, config_setting_get_member(root, "sticky_cookie"), "sticky_cookie",
                        "\"%s\" is no cookie's name: letters, digits, - and _ will do",
                        config->sticky_cookie);
-    if (*config->static_root != '\0' &&
-        (stat(config->static_root, &st) < 0 || !S_ISDIR(st.st_mode)))
-        config_mistake(reader, config_setting_get_member(root, "static_root"), "static_root",
-                       "\"%s\" is not a directory; make it, or name another", config->static_root);
 }
 
-struct config *config_load(const char *path)
+static char *config_join(const char *directory, const char *path)
 {
-    struct config_reader reader = {.path = path};
+    char joined[2 * PATH_MAX];
+
+    if (*path == '/')
+        return config_strdup(path);
+    snprintf(joined, sizeof(joined), "%s/%s", directory, path);
+    return config_strdup(joined);
+}
+
+/* An absolute path is still right when the process has gone to another directory. */
+static char *config_absolute(const char *path)
+{
+    char directory[PATH_MAX];
+
+    if (getcwd(directory, sizeof(directory)) == NULL)
+        return config_strdup(path);
+    return config_join(directory, path);
+}
+
+char *config_resolve(const struct config *config, const char *path)
+{
+    char *directory = config_strdup(config->path);
+    char *name = strrchr(directory, '/');
+    char *resolved;
+
+    if (name != NULL)
+        *name = '\0';
+    resolved = name != NULL ? config_join(directory, path) : config_strdup(path);
+    free(directory);
+    return resolved;
+}
+
+static void config_load_static(struct config_reader *reader, const config_setting_t *root)
+{
+    const config_setting_t *setting = config_setting_get_member(root, "static_root");
+    struct strbuf error = STRBUF_INIT;
+    struct stat st;
+    char *path;
+
+    if (*reader->config->static_root == '\0')
+        return;
+    path = config_resolve(reader->config, reader->config->static_root);
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        config_mistake(reader, setting, "static_root",
+                       "\"%s\" is not a directory; make it, or name another", path);
+    else if (!static_files_load(&reader->config->static_files, path, &error))
+        config_mistake(reader, setting, "static_root", "%s", strbuf_cstr(&error));
+    strbuf_free(&error);
+    free(path);
+}
+
+static void config_syntax(const config_t *file, const char *path, struct strbuf *mistakes)
+{
+    if (config_error_type(file) == CONFIG_ERR_FILE_IO)
+        strbuf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(errno));
+    else
+        strbuf_printf(mistakes, "%s:%d: syntax: %s\n", path, config_error_line(file),
+                      config_error_text(file));
+}
+
+struct config *config_load(const char *path, struct strbuf *mistakes)
+{
+    struct config_reader reader = {.path = path, .lines = mistakes};
+    const config_setting_t *root;
     config_t file;
 
     config_init(&file);
     if (config_read_file(&file, path) != CONFIG_TRUE) {
-        if (config_error_type(&file) == CONFIG_ERR_FILE_IO)
-            fprintf(stderr, "%s: cannot be read: %m\n", path);
-        else
-            fprintf(stderr, "%s:%d: syntax: %s\n", path, config_error_line(&file),
-                    config_error_text(&file));
+        config_syntax(&file, path, mistakes);
         config_destroy(&file);
         return NULL;
     }
+    root = config_root_setting(&file);
     reader.config = config_calloc(1, sizeof(*reader.config));
     atomic_init(&reader.config->refs, 1);
+    reader.config->path = config_absolute(path);
     config_set_defaults(reader.config);
-    config_read_group(&reader, config_root_setting(&file), "");
-    config_lists_read(&reader, config_root_setting(&file));
-    config_understand(&reader, config_root_setting(&file));
-    config_check_process(&reader, config_root_setting(&file));
+    config_read_group(&reader, root, "");
+    config_lists_read(&reader, root);
+    config_understand(&reader, root);
+    config_check_process(&reader, root);
+    config_load_static(&reader, root);
     config_destroy(&file);
     reader.config->warnings = config_strdup(strbuf_cstr(&reader.warnings));
     strbuf_free(&reader.warnings);
@@ -322,11 +381,13 @@ struct config *config_ref(struct config *config)
 
 static void config_free(struct config *config)
 {
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (options[i].type == OPTION_STR)
-            free(*(char **)(void *)((char *)config + options[i].offset));
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_options[i].type == OPTION_STR)
+            free(*(char **)config_field(config, &config_options[i]));
     config_lists_free(config);
     free(config->warnings);
+    static_files_free(&config->static_files);
+    free(config->path);
     free(config);
 }
 

@@ -1,8 +1,9 @@
 /*
- * config.h - the configuration: read once from its file, checked, and constant from then on.
+ * config.h - the configuration: read from its file, checked, and constant from then on.
  *
- * A `struct config` is immutable and refcounted: any thread may read one that it holds a reference
- * to. libconfig is known to the config*.c files alone.
+ * A `struct config` is an immutable and refcounted snapshot of the file and of what the file names:
+ * any thread may read one that it holds a reference to. A server that is told to read the file
+ * again gets another snapshot (reload.h). libconfig is known to the config*.c files alone.
  */
 #ifndef STENTORD_CONFIG_H
 #define STENTORD_CONFIG_H
@@ -11,7 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "stentor/base/compiler.h"
+#include "static_files.h"
+#include "stentor/base/strbuf.h"
 
 struct tls_context;
 
@@ -74,7 +76,9 @@ struct config_room_rule {
 
 struct config {
     atomic_uint refs;
-#define OPTION(type, field, path, value, min, max) CONFIG_FIELD_##type field;
+    unsigned generation; /* how often it has been read again */
+    char *path;          /* of the file; absolute */
+#define OPTION(type, field, path, value, min, max, reload) CONFIG_FIELD_##type field;
 #include "options.def"
 #undef OPTION
     enum slow_policy default_policy; /* slow_client_policy, understood */
@@ -91,12 +95,22 @@ struct config {
     size_t namespace_count;
     struct config_room_rule *room_rules;
     size_t room_rule_count;
-    char *warnings; /* lines about what works and may not be meant; "": none */
+    char *warnings;                   /* lines about what works and may not be meant; "": none */
+    struct static_files static_files; /* under static_root */
 };
 
-/* Reads and checks the file. NULL after any mistake; each is a line on stderr:
- * FILE:LINE: OPTION: what is wrong and what to do. */
-struct config *config_load(const char *path) MUST_CHECK;
+/* Reads and checks the file, and what it names. NULL after any mistake; each is a line in
+ * `mistakes`: FILE:LINE: OPTION: what is wrong and what to do. */
+struct config *config_load(const char *path, struct strbuf *mistakes) MUST_CHECK;
+
+/* Makes `fresh`, which nobody else has seen yet, something that a server which runs by `old` can
+ * take over: what cannot change while it runs stays as it is in `old`. Each line in `changed` says
+ * what changes; each one in `kept`, what does not. */
+void config_succeed(struct config *fresh, const struct config *old, struct strbuf *changed,
+                    struct strbuf *kept);
+
+/* Do both stand for one place to listen at? */
+bool config_same_listener(const struct config_listener *a, const struct config_listener *b);
 
 /* Writes what the configuration has of warnings to the log. */
 void config_log_warnings(const struct config *config);

@@ -330,7 +330,7 @@ void config_lists_read(struct config_reader *reader, const config_setting_t *roo
     config_read_rooms(reader, root);
 }
 
-static void config_free_strings(char **strings, size_t count)
+void config_free_strings(char **strings, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         free(strings[i]);

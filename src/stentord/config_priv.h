@@ -1,19 +1,42 @@
 /*
- * config_priv.h - between the config*.c files: the state of one read.
- *
- * Lives on the stack of config_load; main thread alone.
+ * config_priv.h - between the config*.c files: the option table, and the
+ * state of one read, which lives on the stack of config_load. Main thread alone.
  */
 #ifndef STENTORD_CONFIG_PRIV_H
 #define STENTORD_CONFIG_PRIV_H
 
 #include <libconfig.h>
+#include <stdint.h>
 
 #include "config.h"
 #include "stentor/base/strbuf.h"
 
+enum option_type { OPTION_INT, OPTION_BOOL, OPTION_STR, OPTION_PERMISSION };
+
+/* As options.def explains them. */
+enum option_reload { OPTION_LIVE, OPTION_RESTART, OPTION_NOT_ZERO };
+
+struct option {
+    enum option_type type;
+    const char *path;
+    size_t offset; /* of the field in struct config */
+    long long min;
+    long long max;
+    enum option_reload reload;
+};
+
+extern const struct option config_options[];
+extern const size_t config_option_count;
+
+static inline void *config_field(const struct config *config, const struct option *option)
+{
+    return (char *)(uintptr_t)config + option->offset;
+}
+
 struct config_reader {
     const char *path;
     struct config *config;
+    struct strbuf *lines; /* of mistakes */
     unsigned mistakes;
     struct strbuf warnings; /* lines */
 };
@@ -26,9 +49,13 @@ void config_mistake(struct config_reader *reader, const config_setting_t *settin
 void config_warning(struct config_reader *reader, const config_setting_t *setting,
                     const char *option, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* A copy; ends the process when memory is out, which at start is the clear answer. */
+/* A copy; ends the process when memory is out, which at start is the clear answer. (libconfig does
+ * the same.) */
 char *config_strdup(const char *text);
 void *config_calloc(size_t count, size_t size);
+
+/* A path that the configuration names, made absolute: it begins where the file lies. */
+char *config_resolve(const struct config *config, const char *path);
 
 /* Is it the name of a list option? */
 bool config_lists_known(const char *name);
@@ -37,6 +64,7 @@ bool config_lists_known(const char *name);
  * defaults. */
 void config_lists_read(struct config_reader *reader, const config_setting_t *root);
 void config_lists_free(struct config *config);
+void config_free_strings(char **strings, size_t count);
 
 /* Reports members of `group` that are not in `known`, a NULL-terminated list. */
 void config_check_members(struct config_reader *reader, const config_setting_t *group,

@@ -66,6 +66,15 @@ void conflation_destroy(struct conflation *conflation)
         conflation_forget(conflation, *(struct conflation_entry **)conflation->keys);
 }
 
+uint64_t conflation_forget_all(struct conflation *conflation)
+{
+    const struct conflation_entry *newest = TAILQ_LAST(&conflation->retained, conflation_list);
+    uint64_t seq = newest != NULL ? newest->message->seq : 0;
+
+    conflation_destroy(conflation);
+    return seq;
+}
+
 void conflation_append(struct conflation *conflation, struct message *message)
 {
     struct conflation_entry *entry;

@@ -53,6 +53,9 @@ struct conflation *conflation_store_evict(struct conflation_store *store, uint64
 void conflation_init(struct conflation *conflation, struct conflation_store *store);
 void conflation_destroy(struct conflation *conflation);
 
+/* Forgets all keys. Returns the highest seq of a message that was retained, 0 when none was. */
+uint64_t conflation_forget_all(struct conflation *conflation);
+
 /* A message of the room enters the window. */
 void conflation_append(struct conflation *conflation, struct message *message);
 

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "io_thread.h"
+#include "server.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
@@ -61,8 +63,11 @@ struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *acce
 
     OWNER_ASSERT(&thread->stage.owner);
     io_thread_count_conn(thread, 1);
+    stats_add(&thread->stats.connections_begun, 1);
     if (conn == NULL) {
         close(accepted->fd);
+        if (accepted->counted)
+            limits_count_address(&thread->server->limits, &accepted->peer, -1);
         io_thread_count_conn(thread, -1);
         return NULL;
     }
@@ -73,6 +78,8 @@ struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *acce
     conn->admin = accepted->admin;
     conn->redirect = accepted->redirect;
     conn->transport = &transport_plain;
+    conn->counted = accepted->counted;
+    conn->number = thread->conn_numbers++ * thread->server->io_thread_count + thread->index + 1;
     conn->protocol = protocol;
     conn->deadline_ms = UINT64_MAX;
     TAILQ_INSERT_TAIL(&thread->conns, conn, link);
@@ -117,14 +124,22 @@ void conn_attach(struct conn *conn, struct io_thread *thread)
     conn_update_events(conn);
 }
 
-static void conn_log_close(const struct conn *conn, enum close_reason reason)
+const char *conn_text(const struct conn *conn, char *text)
 {
     char peer[PEER_TEXT];
 
+    snprintf(text, CONN_TEXT, "#%u %s", conn->number, peer_text(&conn->peer, peer));
+    return text;
+}
+
+static void conn_log_close(const struct conn *conn, enum close_reason reason)
+{
+    char text[CONN_TEXT];
+
     if (close_reason_is_error(reason))
-        log_info("conn", "%s closed: %s", peer_text(&conn->peer, peer), close_reason_text(reason));
+        log_info("conn", "%s closed: %s", conn_text(conn, text), close_reason_text(reason));
     else if (log_enabled(LOG_LEVEL_DEBUG))
-        log_debug("conn", "%s closed: %s", peer_text(&conn->peer, peer), close_reason_text(reason));
+        log_debug("conn", "%s closed: %s", conn_text(conn, text), close_reason_text(reason));
 }
 
 void conn_close(struct conn *conn, enum close_reason reason)
@@ -144,6 +159,8 @@ void conn_close(struct conn *conn, enum close_reason reason)
     outq_free(&conn->out);
     stats_add(&thread->stats.closes[reason], 1);
     conn_log_close(conn, reason);
+    if (conn->counted)
+        limits_count_address(&thread->server->limits, &conn->peer, -1);
     io_thread_count_conn(thread, -1);
     TAILQ_REMOVE(&thread->conns, conn, link);
     io_thread_bury(thread, conn);
@@ -349,6 +366,7 @@ void conn_read_now(struct conn *conn)
     ssize_t n = conn->transport->read(conn, thread->scratch, IO_THREAD_SCRATCH);
 
     if (n > 0) {
+        stats_add(&thread->stats.received_bytes, (uint64_t)n);
         if (conn->phase == CONN_OPEN)
             conn->protocol->on_data(conn, thread->scratch, (size_t)n);
     } else if (n == 0) {

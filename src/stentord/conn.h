@@ -51,8 +51,10 @@ struct conn {
     bool admin;           /* came in by an admin listener */
     bool reading_stopped; /* by the protocol */
     bool eof;
-    bool sealed;  /* the transport keeps what it has taken and the socket has not */
-    short events; /* that are being waited for */
+    bool sealed;     /* the transport keeps what it has taken and the socket has not */
+    bool counted;    /* in max_clients_per_address */
+    short events;    /* that are being waited for */
+    uint32_t number; /* by which logs and operators name it */
     struct peer peer;
     uint16_t redirect;        /* the port of https that requests are sent to; 0: none */
     uint64_t deadline_ms;     /* UINT64_MAX: none */
@@ -64,6 +66,12 @@ struct conn {
 #define CONN_MAGIC 0x636f6e6eu
 
 TAILQ_HEAD(conn_list, conn);
+
+/* A buffer that conn_text fits in. */
+enum { CONN_TEXT = PEER_TEXT + 16 };
+
+/* Writes who it is, "#17 192.0.2.1:49152", to a CONN_TEXT buffer, which is returned. */
+const char *conn_text(const struct conn *conn, char *text);
 
 /* Takes over the descriptor; closes it when there is no memory, and returns NULL. */
 struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,

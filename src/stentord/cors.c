@@ -11,6 +11,18 @@ static bool cors_is_open(const struct config *config)
     return config->cors_origin_count == 1 && strcmp(config->cors_origins[0], "*") == 0;
 }
 
+unsigned cors_renumber(const struct config *old, const struct config *fresh, unsigned kind)
+{
+    const char *origin = kind > 0 ? old->cors_origins[kind - 1] : "";
+
+    if (kind > 0 && cors_is_open(fresh))
+        return 1;
+    for (size_t i = 0; kind > 0 && i < fresh->cors_origin_count; i++)
+        if (strcmp(fresh->cors_origins[i], origin) == 0)
+            return (unsigned)i + 1;
+    return 0;
+}
+
 unsigned cors_find(const struct config *config, const struct http_message *msg)
 {
     struct span origin;

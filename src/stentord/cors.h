@@ -18,6 +18,10 @@ enum { CORS_MAX_ORIGINS = 62 };
 /* The kind of the request. */
 unsigned cors_find(const struct config *config, const struct http_message *msg);
 
+/* The kind that requests of the kind `kind` are of by another configuration. (By "*" nobody asked
+ * which page it was: 0, if that is no longer all.) */
+unsigned cors_renumber(const struct config *old, const struct config *fresh, unsigned kind);
+
 /* Appends the header lines that an answer to a request of that kind needs. */
 void cors_append(struct strbuf *out, const struct config *config, unsigned kind);
 

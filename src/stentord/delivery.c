@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "catch_up.h"
+#include "cors.h"
 #include "fanout.h"
+#include "poll_response.h"
 #include "publish.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
@@ -51,15 +53,20 @@ static void delivery_drop(void *item, uint64_t seq, void *arg)
     message_unref(&message);
 }
 
-bool delivery_init(struct delivery *delivery, const struct owner *owner,
-                   const struct config *config, struct stats *stats, unsigned io_thread,
-                   atomic_uint *dialect_users, struct event_base *base, uint64_t head)
+static struct journal_limits delivery_limits(const struct config *config)
 {
-    const struct journal_limits limits = {
+    return (struct journal_limits){
         .count = (size_t)config->journal_messages,
         .bytes = (size_t)config->journal_bytes,
         .age_ms = (uint64_t)config->journal_age * 1000,
     };
+}
+
+bool delivery_init(struct delivery *delivery, const struct owner *owner,
+                   const struct config *config, struct stats *stats, unsigned io_thread,
+                   atomic_uint *dialect_users, struct event_base *base, uint64_t head)
+{
+    struct journal_limits limits = delivery_limits(config);
 
     *delivery = (struct delivery){
         .owner = owner,
@@ -90,6 +97,31 @@ void delivery_destroy(struct delivery *delivery)
     encoder_destroy(&delivery->encoder);
     cursor_table_destroy(&delivery->cursors);
     free(delivery->sources);
+}
+
+/* Polls that wait are to be answered for the page that asked, by whatever number that has now. */
+static void delivery_renumber_origins(struct delivery *delivery, const struct config *config)
+{
+    for (uint32_t i = 0; i < delivery->cursors.count; i++) {
+        struct cursor *cursor = &delivery->cursors.cursors[i];
+
+        if (cursor->session != NULL && cursor->answer != 0)
+            cursor->answer = poll_response_renumber(
+                cursor->answer,
+                cors_renumber(delivery->config, config, poll_response_cors(cursor->answer)));
+    }
+}
+
+void delivery_set_config(struct delivery *delivery, const struct config *config)
+{
+    struct journal_limits limits = delivery_limits(config);
+
+    OWNER_ASSERT(delivery->owner);
+    delivery_renumber_origins(delivery, config);
+    delivery->config = config;
+    delivery->encoder.config = config;
+    journal_set_limits(&delivery->journal, &limits);
+    room_table_set_config(&delivery->rooms, config, &delivery->journal);
 }
 
 void delivery_dialect_join(struct delivery *delivery, enum dialect dialect)
@@ -253,6 +285,18 @@ void delivery_catch_up(struct delivery *delivery, struct session *session)
     }
     assert(session_cursor(session)->seq >= before);
     (void)before;
+}
+
+void delivery_catch_up_all(struct delivery *delivery)
+{
+    for (uint32_t slot = 0; slot < delivery->cursors.count; slot++) {
+        const struct cursor *cursor = &delivery->cursors.cursors[slot];
+
+        do {
+            if (cursor->lag == SESSION_CURRENT || cursor->lag == SESSION_OWED)
+                delivery_catch_up(delivery, cursor->session);
+        } while (cursor->lag == SESSION_OWED);
+    }
 }
 
 void delivery_blocked(struct delivery *delivery, struct session *session)

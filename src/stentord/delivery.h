@@ -85,6 +85,9 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
                    atomic_uint *dialect_users, struct event_base *base, uint64_t head) MUST_CHECK;
 void delivery_destroy(struct delivery *delivery);
 
+/* Another configuration, before the message that comes next. */
+void delivery_set_config(struct delivery *delivery, const struct config *config);
+
 /* Gives up all fan-outs; messages are still accepted, so that their publishers get answers. */
 void delivery_stop(struct delivery *delivery);
 
@@ -105,6 +108,9 @@ bool delivery_busy(const struct delivery *delivery);
 
 /* Brings the session up to the newest message, as far as its socket takes it. May close it. */
 void delivery_catch_up(struct delivery *delivery, struct session *session);
+
+/* The same for everybody, as the last thing that they get. */
+void delivery_catch_up_all(struct delivery *delivery);
 
 /* The session's socket is full; later: it has taken everything that waited. */
 void delivery_blocked(struct delivery *delivery, struct session *session);

@@ -67,12 +67,18 @@ static void engine_neighbours(struct session *session, int namespace,
         engine->app->on_neighbours(engine, namespace, news, asker);
 }
 
+static void engine_on_kick(struct session *session)
+{
+    engine_close(session->client, CLOSE_KICKED);
+}
+
 static const struct session_ops engine_session_ops = {
     .neighbours = engine_neighbours,
     .address = engine_address,
     .directed = engine_directed,
     .gap = engine_on_gap,
     .too_slow = engine_on_too_slow,
+    .kick = engine_on_kick,
     .answer = engine_polling_answer,
     .answered = engine_polling_answered,
 };
@@ -195,6 +201,11 @@ static void engine_remove_unpolled(struct engine *engine)
     engine->thread->unpolled_count--;
 }
 
+void engine_leave(struct engine *engine)
+{
+    engine->leaving = true;
+}
+
 void engine_polled(struct engine *engine)
 {
     engine_remove_unpolled(engine);
@@ -220,6 +231,11 @@ void engine_stop_timer(struct engine *engine)
 /* A sign of life. */
 static void engine_heard(struct engine *engine)
 {
+    if (engine->awaiting)
+        stats_observe(
+            &engine->thread->stats.pong_delay,
+            (clock_ms() + (uint64_t)engine_config(engine)->ping_interval - engine->next_ping_ms) *
+                1000);
     engine->awaiting = false;
     if (engine->transport != ENGINE_POLLING)
         return; /* the WebSocket has seen it */

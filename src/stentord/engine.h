@@ -64,6 +64,8 @@ struct engine {
     bool opening;      /* the open packet has yet to be sent */
     bool unpolled;     /* in the thread's list of those */
     bool closed;
+    bool leaving; /* the server drains, and it is the client's turn to go */
+    bool left;    /* its last poll has given it everything; the next one tells it to go */
     struct io_thread *thread;
     struct session *session;
     const struct engine_app *app;
@@ -99,6 +101,9 @@ void engine_reap(struct engine_list *dead);
 
 /* Closes all engines of the thread that are left, as it ends. */
 void engine_close_all(struct io_thread *thread);
+
+/* The client is to go with its next poll that nothing is due to, at the latest with the second. */
+void engine_leave(struct engine *engine);
 
 /* A GET has come. */
 void engine_polled(struct engine *engine);

@@ -9,6 +9,7 @@
 #include "engine_polling.h"
 #include "engine_websocket.h"
 #include "io_thread.h"
+#include "limits.h"
 #include "server.h"
 #include "socketio_client.h"
 
@@ -100,8 +101,10 @@ static void engine_endpoint_upgrade(struct http_conn *http, const struct engine_
 
     if (wanted->transport != ENGINE_WEBSOCKET)
         engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
-    else if (!wanted->has_sid)
+    else if (!wanted->has_sid && limits_admit(http))
         engine_websocket_open(http, engine_endpoint_app(http), wanted->protocol);
+    else if (!wanted->has_sid)
+        return;
     else if (engine != NULL)
         engine_websocket_probe(http, engine);
     else
@@ -129,10 +132,12 @@ static void engine_endpoint_open(struct http_conn *http, const struct engine_que
         engine_polling_refuse(http, ENGINE_IO_BAD_HANDSHAKE_METHOD);
         return;
     }
-    if (wanted->transport == ENGINE_WEBSOCKET || http->conn->thread->stopping) {
+    if (wanted->transport == ENGINE_WEBSOCKET) {
         engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
         return;
     }
+    if (!limits_admit(http))
+        return;
     engine =
         engine_new(http->conn->thread, engine_endpoint_app(http), wanted->protocol, wanted->base64);
     if (engine != NULL)

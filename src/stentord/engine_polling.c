@@ -309,6 +309,12 @@ static void engine_polling_overlap(struct engine *engine, struct http_conn *http
     engine_polling_refuse(http, ENGINE_IO_BAD_REQUEST);
 }
 
+static bool engine_polling_has_all(const struct engine *engine)
+{
+    return session_cursor(engine->session)->seq ==
+           journal_head(&engine->session->delivery->journal);
+}
+
 void engine_polling_get(struct engine *engine, struct http_conn *http)
 {
     const struct config *config = engine_polling_config(http);
@@ -323,11 +329,15 @@ void engine_polling_get(struct engine *engine, struct http_conn *http)
     engine_polled(engine);
     engine->poll = http;
     http_conn_suspend(http, &engine_polling_waiter, engine);
+    if (engine->left)
+        session_skip(engine->session);
     session_attach(engine->session, http->conn, answer);
-    if (engine->poll != http)
-        return; /* answered already, or closed */
+    if (engine->poll != http) { /* answered already, or closed */
+        engine->left = engine->leaving && !engine->closed && engine_polling_has_all(engine);
+        return;
+    }
     engine_polling_flush(engine);
-    if (engine->thread->stopping)
+    if (engine->thread->stopping || engine->leaving)
         engine_close(engine, CLOSE_SHUTDOWN);
 }
 

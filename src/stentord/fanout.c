@@ -74,6 +74,7 @@ static void fanout_end_round(struct delivery *delivery, struct room *room)
     struct room_fanout *fanout = &room->fanout;
     uint64_t now_ns = clock_ns();
 
+    stats_observe(&delivery->stats->fanout_time, (now_ns - fanout->begun_ns) / 1000);
     TAILQ_REMOVE(&delivery->running, room, fanout.link);
     if (fanout->again != 0) {
         fanout->first = fanout->again;

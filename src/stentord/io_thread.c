@@ -78,7 +78,7 @@ static void io_thread_on_second(struct io_thread *thread, uint64_t now_ms)
 static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
 {
     struct io_thread *thread = arg;
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = clock_ms(), begun_ns = load_begin();
 
     (void)fd;
     (void)events;
@@ -87,16 +87,34 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     thread->polls_come = thread->polls_in_tick >= IO_THREAD_GATHER_POLLS;
     thread->polls_in_tick = 0;
     recovery_retry(thread);
+    drain_tick(thread, now_ms);
     if (now_ms / 1000 != thread->second) {
         thread->second = now_ms / 1000;
         io_thread_on_second(thread, thread->second * 1000);
     }
+    load_end(&thread->load, LOAD_TIMER, begun_ns);
+    load_tick(&thread->load, thread->name);
+}
+
+static void io_thread_on_start(void *self)
+{
+    struct io_thread *thread = self;
+
+    load_start(&thread->load, &thread->stats);
+}
+
+static void io_thread_before_mail(void *self)
+{
+    struct io_thread *thread = self;
+
+    thread->mail_begun_ns = load_begin();
 }
 
 static void io_thread_after_mail(void *self)
 {
     struct io_thread *thread = self;
 
+    load_end(&thread->load, LOAD_MAIL, thread->mail_begun_ns);
     delivery_run(&thread->delivery);
 }
 
@@ -105,6 +123,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     static const struct timeval tick = {0, WHEEL_TICK_MS * 1000};
     struct server *server = thread->server;
 
+    load_start(&thread->load, &thread->stats); /* and again on the thread, whose time it takes */
     thread->scratch = malloc(IO_THREAD_SCRATCH);
     thread->inflater = inflater_new();
     if (thread->scratch == NULL || thread->inflater == NULL ||
@@ -123,7 +142,7 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
     int error;
 
     thread->server = server;
-    thread->config = server->config;
+    thread->config = config_ref(server->config);
     thread->index = index;
     snprintf(thread->name, sizeof(thread->name), "io-%u", index);
     TAILQ_INIT(&thread->conns);
@@ -136,6 +155,8 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
     error = stage_init(&thread->stage, thread->name, thread);
     if (error < 0)
         return error;
+    thread->stage.on_start = io_thread_on_start;
+    thread->stage.before_mail = io_thread_before_mail;
     thread->stage.after_mail = io_thread_after_mail;
     thread->tls = tls_thread_new(thread);
     if (thread->tls == NULL)
@@ -164,6 +185,7 @@ void io_thread_destroy(struct io_thread *thread)
     free(thread->spare_message);
     free(thread->scratch);
     stage_destroy(&thread->stage);
+    config_unref(&thread->config);
 }
 
 struct http_message *io_thread_take_message(struct io_thread *thread)
@@ -204,15 +226,14 @@ void io_thread_open_message(struct mail *mail, void *self)
     delivery_receive(&thread->delivery, CONTAINER_OF(mail, struct message_mail, mail));
 }
 
-void io_thread_open_goodbye(struct mail *mail, void *self)
+void io_thread_say_goodbye(struct io_thread *thread)
 {
-    struct io_thread *thread = self;
     uint64_t left = stats_get(&thread->stats.connections);
     struct conn *conn;
 
-    (void)mail;
     OWNER_ASSERT(&thread->stage.owner);
     thread->stopping = true;
+    delivery_catch_up_all(&thread->delivery);
     /* One goodbye may close other connections: the next to be told is always the first in the list.
      */
     for (; left > 0 && (conn = TAILQ_FIRST(&thread->conns)) != NULL; left--) {
@@ -221,6 +242,16 @@ void io_thread_open_goodbye(struct mail *mail, void *self)
         if (conn_is_open(conn))
             conn->protocol->on_goodbye(conn);
     }
+}
+
+void io_thread_set_config(struct io_thread *thread, struct config *config)
+{
+    struct config *old = thread->config;
+
+    OWNER_ASSERT(&thread->stage.owner);
+    thread->config = config_ref(config);
+    delivery_set_config(&thread->delivery, config);
+    config_unref(&old);
 }
 
 void io_thread_count_conn(struct io_thread *thread, int change)

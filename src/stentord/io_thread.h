@@ -11,7 +11,9 @@
 
 #include "conn.h"
 #include "delivery.h"
+#include "drain.h"
 #include "engine.h"
+#include "load.h"
 #include "recovery.h"
 #include "seat.h"
 #include "stage.h"
@@ -32,7 +34,7 @@ enum {
 struct io_thread {
     struct stage stage;
     struct server *server;
-    const struct config *config;
+    struct config *config; /* a reference */
     unsigned index;
     char name[16];
     struct stats stats;
@@ -53,6 +55,10 @@ struct io_thread {
     unsigned polls_in_tick; /* since the last tick */
     bool polls_come;        /* the last tick had many */
     uint64_t second;        /* of the monotonic clock: the last one that has been looked after */
+    struct farewell farewell;
+    struct load load;
+    uint64_t mail_begun_ns;
+    uint32_t conn_numbers; /* that have been given out */
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;
@@ -65,6 +71,7 @@ struct io_thread {
 struct accepted_conn {
     int fd;
     bool admin;
+    bool counted;      /* in max_clients_per_address */
     bool proxied;      /* begins with a header of the PROXY protocol */
     uint16_t redirect; /* the port of https that it is sent to; 0: it is served */
     struct peer peer;
@@ -82,10 +89,15 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
                    uint64_t head) MUST_CHECK;
 void io_thread_destroy(struct io_thread *thread);
 
-/* Mails: new connections; a message; the order to say goodbye to all clients. */
+/* Mails: new connections; a message. */
 void io_thread_open_accepted(struct mail *mail, void *self);
 void io_thread_open_message(struct mail *mail, void *self);
-void io_thread_open_goodbye(struct mail *mail, void *self);
+
+/* The server stops: tells everyone who is connected. */
+void io_thread_say_goodbye(struct io_thread *thread);
+
+/* Another configuration, before the message that comes next. */
+void io_thread_set_config(struct io_thread *thread, struct config *config);
 
 /* One connection more, or less. */
 void io_thread_count_conn(struct io_thread *thread, int change);

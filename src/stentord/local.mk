@@ -5,7 +5,11 @@ noinst_LIBRARIES += libstentord.a
 
 libstentord_a_SOURCES = \
 	src/stentord/acceptor.c src/stentord/acceptor.h \
-	src/stentord/admin_endpoint.c src/stentord/admin_endpoint.h \
+	src/stentord/admin_command.c src/stentord/admin_command.h \
+	src/stentord/admin_control.c src/stentord/admin_endpoint.h src/stentord/admin_health.c \
+	src/stentord/admin_clients.c \
+	src/stentord/admin_gather.c src/stentord/admin_gather.h \
+	src/stentord/admin_metrics.c src/stentord/admin_rooms.c src/stentord/admin_status.c \
 	src/stentord/broadcast.c src/stentord/broadcast.h \
 	src/stentord/catch_up.c src/stentord/catch_up.h \
 	src/stentord/client_limit.c src/stentord/client_limit.h \
@@ -13,7 +17,7 @@ libstentord_a_SOURCES = \
 	src/stentord/client_send.c src/stentord/client_send.h \
 	src/stentord/close_reasons.def \
 	src/stentord/config.c src/stentord/config.h \
-	src/stentord/config_lists.c src/stentord/config_priv.h \
+	src/stentord/config_lists.c src/stentord/config_priv.h src/stentord/config_reload.c \
 	src/stentord/config_tls.c \
 	src/stentord/conflation.c src/stentord/conflation.h \
 	src/stentord/conformance.c src/stentord/conformance.h \
@@ -23,6 +27,7 @@ libstentord_a_SOURCES = \
 	src/stentord/delivery.c src/stentord/delivery.h \
 	src/stentord/dialect.h \
 	src/stentord/directed.c src/stentord/directed.h \
+	src/stentord/drain.c src/stentord/drain.h \
 	src/stentord/echo_client.c src/stentord/echo_client.h \
 	src/stentord/encoder.c src/stentord/encoder.h src/stentord/encoder_priv.h \
 	src/stentord/encoder_native.c src/stentord/encoder_socketio.c \
@@ -36,7 +41,10 @@ libstentord_a_SOURCES = \
 	src/stentord/grid.c src/stentord/grid.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
+	src/stentord/limits.c src/stentord/limits.h \
 	src/stentord/listener.c src/stentord/listener.h \
+	src/stentord/load.c src/stentord/load.h \
+	src/stentord/memory.c src/stentord/memory.h \
 	src/stentord/message.c src/stentord/message.h \
 	src/stentord/native_client.c src/stentord/native_client.h \
 	src/stentord/neighbours.c src/stentord/neighbours.h \
@@ -54,6 +62,7 @@ libstentord_a_SOURCES = \
 	src/stentord/publish_directed.c src/stentord/publish_priv.h \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/recovery.c src/stentord/recovery.h \
+	src/stentord/reload.c src/stentord/reload.h \
 	src/stentord/rlimits.c src/stentord/rlimits.h \
 	src/stentord/redirect.c src/stentord/redirect.h \
 	src/stentord/room.c src/stentord/room.h \
@@ -81,8 +90,18 @@ libstentord_a_SOURCES = \
 	src/stentord/tls_thread.c src/stentord/tls_thread.h \
 	src/stentord/tls_ticket.c src/stentord/tls_ticket.h \
 	src/stentord/transport.c src/stentord/transport.h \
+	src/stentord/watch.c src/stentord/watch.h \
 	src/stentord/ws_conn.c src/stentord/ws_conn.h \
 	src/stentord/ws_handshake.c src/stentord/ws_handshake.h
+
+# The status page as the elements of an array.
+src/stentord/status_page.inc: $(srcdir)/src/stentord/status_page.html
+	$(AM_V_GEN)$(MKDIR_P) src/stentord && od -An -v -tu1 $(srcdir)/src/stentord/status_page.html | \
+		sed 's/\([0-9][0-9]*\)/\1,/g' >$@.new && mv $@.new $@
+src/stentord/admin_status.$(OBJEXT): src/stentord/status_page.inc
+BUILT_SOURCES += src/stentord/status_page.inc
+CLEANFILES += src/stentord/status_page.inc
+EXTRA_DIST += src/stentord/status_page.html
 
 stentord_SOURCES = src/stentord/main.c
 stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)

@@ -106,13 +106,17 @@ static int main_serve(const struct arguments *arguments, struct config *config)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.config = STENTOR_SYSCONFDIR "/stentord.conf"};
+    struct strbuf mistakes = STRBUF_INIT;
     struct config *config;
     int status;
 
     main_parse(argc, argv, &arguments);
-    config = config_load(arguments.config);
-    if (config == NULL)
+    config = config_load(arguments.config, &mistakes);
+    if (config == NULL) {
+        fputs(strbuf_cstr(&mistakes), stderr);
+        strbuf_free(&mistakes);
         return EXIT_FAILURE;
+    }
     if (arguments.check) {
         fprintf(stderr, "%s", config->warnings);
         printf("%s: good\n", arguments.config);

@@ -183,12 +183,13 @@ struct refbuf *message_encoding(struct message *message, enum dialect dialect,
 }
 
 static struct refbuf *message_find_response(struct message *message, enum dialect dialect,
-                                            uint8_t answer)
+                                            uint8_t answer, unsigned generation)
 {
     const struct message_response *response =
         atomic_load_explicit(&message->responses, memory_order_acquire);
 
-    while (response != NULL && (response->dialect != dialect || response->answer != answer))
+    while (response != NULL && (response->dialect != dialect || response->answer != answer ||
+                                response->generation != generation))
         response = response->next;
     return response != NULL ? response->bytes : NULL;
 }
@@ -206,6 +207,7 @@ static struct refbuf *message_add_response(struct message *message, enum dialect
         .bytes = encoder_build_response(encoder, dialect, answer, payload),
         .dialect = (uint8_t)dialect,
         .answer = answer,
+        .generation = encoder->config->generation,
     };
     if (response->bytes == NULL) {
         free(response);
@@ -219,7 +221,8 @@ static struct refbuf *message_add_response(struct message *message, enum dialect
 struct refbuf *message_response(struct message *message, enum dialect dialect, uint8_t answer,
                                 struct encoder *encoder)
 {
-    struct refbuf *bytes = message_find_response(message, dialect, answer), *payload;
+    unsigned generation = encoder->config->generation;
+    struct refbuf *bytes = message_find_response(message, dialect, answer, generation), *payload;
 
     if (LIKELY(bytes != NULL))
         return bytes;
@@ -227,7 +230,7 @@ struct refbuf *message_response(struct message *message, enum dialect dialect, u
     if (payload == NULL || payload->len > MESSAGE_MAX_RESPONSE)
         return NULL;
     pthread_mutex_lock(&message_late_lock);
-    bytes = message_find_response(message, dialect, answer);
+    bytes = message_find_response(message, dialect, answer, generation);
     if (bytes == NULL && message_late_allowed(payload->len, encoder))
         bytes = message_add_response(message, dialect, answer, encoder, payload);
     pthread_mutex_unlock(&message_late_lock);

@@ -53,6 +53,7 @@ struct message_mail {
 struct message_response {
     struct message_response *next;
     struct refbuf *bytes;
+    unsigned generation; /* of the configuration that it was rendered by */
     uint8_t dialect;
     uint8_t answer;
 };

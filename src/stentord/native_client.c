@@ -7,6 +7,7 @@
 #include "encoder.h"
 #include "engine_queue.h"
 #include "io_thread.h"
+#include "limits.h"
 #include "neighbours.h"
 #include "permission.h"
 #include "room_query.h"
@@ -75,6 +76,11 @@ static void native_gap(struct session *session, const struct room *room, uint64_
 static void native_too_slow(struct session *session)
 {
     ws_conn_close(session->client, WS_CODE_POLICY, "too far behind", CLOSE_TOO_SLOW);
+}
+
+static void native_kick(struct session *session)
+{
+    ws_conn_close(session->client, WS_CODE_POLICY, "closed by an operator", CLOSE_KICKED);
 }
 
 /* A native client is in one namespace: that of its first room, which is everyone's. */
@@ -149,6 +155,7 @@ static const struct session_ops native_session_ops = {
     .neighbours = native_neighbours,
     .gap = native_gap,
     .too_slow = native_too_slow,
+    .kick = native_kick,
     .address = native_address,
     .directed = native_directed,
 };
@@ -460,7 +467,7 @@ static bool native_on_head(struct http_conn *http)
     struct strbuf answer = STRBUF_INIT;
     struct room_query query;
 
-    if (!ws_handshake_check(http))
+    if (!ws_handshake_check(http) || !limits_admit(http))
         return false;
     if (room_query_parse(http, &query)) {
         const char *subprotocol = native_subprotocol(http);

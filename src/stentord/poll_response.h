@@ -41,6 +41,13 @@ static inline unsigned poll_response_cors(uint8_t answer)
     return ((answer & ~(unsigned)POLL_RESPONSE_TOLD) - 2) / 2;
 }
 
+/* The same for an origin of another kind. */
+static inline uint8_t poll_response_renumber(uint8_t answer, unsigned cors_kind)
+{
+    return (uint8_t)(poll_response_answer(cors_kind, (answer & 1) != 0) |
+                     (answer & POLL_RESPONSE_TOLD));
+}
+
 /* The part of it that the bytes of the answer depend on. */
 static inline uint8_t poll_response_form(uint8_t answer)
 {

@@ -1,7 +1,9 @@
 #include "publish.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "stage.h"
 #include "stentor/base/obj.h"
 
@@ -24,6 +26,17 @@ void publish_request_add(struct publish_request *request, struct message *messag
     ENSURE(request->count < request->capacity);
     request->items[request->count++].message = message;
     request->bytes += message->allocated;
+}
+
+void publish_request_describe(struct publish_request *request, const struct config *config)
+{
+    const struct message *first = request->items[0].message;
+    struct span room = first->room_count > 0 ? first->rooms[0] : (struct span){"*", 1};
+
+    snprintf(request->what, sizeof(request->what), "%.20s %.*s%s %.*s",
+             config->namespaces[first->namespace], (int)(room.len < 40 ? room.len : 40), room.ptr,
+             first->room_count > 1 ? ",..." : "",
+             (int)(first->event.len < 30 ? first->event.len : 30), first->event.ptr);
 }
 
 void publish_request_free(struct publish_request **slot)

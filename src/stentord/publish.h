@@ -13,7 +13,10 @@
 
 #include "message.h"
 
+struct config;
 struct stage;
+
+enum { PUBLISH_WHAT = 96 };
 
 struct publish_item {
     struct message *message; /* until the broadcast stage has posted it */
@@ -30,6 +33,7 @@ struct publish_request {
     size_t bytes;  /* of its messages */
     atomic_size_t *in_flight; /* what they count in while it is submitted; NULL before */
     atomic_uint outstanding;  /* acceptances that are still to come */
+    char what[PUBLISH_WHAT]; /* for the access log: the first message's namespace, room and event */
     size_t count;
     size_t capacity;
     struct publish_item items[];
@@ -42,6 +46,9 @@ struct publish_request *publish_request_new(struct stage *origin, size_t capacit
 
 /* Takes over the caller's reference. */
 void publish_request_add(struct publish_request *request, struct message *message);
+
+/* Says in `what` what it is about, before it is submitted. */
+void publish_request_describe(struct publish_request *request, const struct config *config);
 
 /* Frees a request that was not submitted, or that has been answered. */
 void publish_request_free(struct publish_request **request);

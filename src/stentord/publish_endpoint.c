@@ -12,6 +12,7 @@
 #include "room_query.h"
 #include "server.h"
 #include "stentor/base/clock.h"
+#include "stentor/base/log.h"
 #include "stentor/wire/packarray.h"
 #include "stentor/wire/packjson.h"
 
@@ -33,7 +34,11 @@ static struct span publish_span(const struct strbuf *text)
 void publish_endpoint_refuse(struct http_conn *http, int status, const char *headers,
                              const char *error, const char *message)
 {
+    char text[CONN_TEXT];
+
     stats_add(&http->conn->thread->stats.publish_refused, 1);
+    if (log_access_enabled())
+        log_access("%s %d %s", conn_text(http->conn, text), status, error);
     http_conn_error(http, status, headers, error, message);
 }
 
@@ -77,10 +82,25 @@ static void publish_append_item(struct strbuf *out, const struct publish_item *i
         atomic_load_explicit((atomic_uint *)(uintptr_t)&item->clients, memory_order_relaxed));
 }
 
+static void publish_log(const struct http_conn *http, const struct publish_request *request)
+{
+    char text[CONN_TEXT];
+
+    if (log_access_enabled())
+        log_access("%s 200 %zu messages, %zu bytes, seq %" PRIu64 ", %u clients: %s",
+                   conn_text(http->conn, text), request->count, request->bytes,
+                   request->items[0].seq,
+                   atomic_load_explicit((atomic_uint *)(uintptr_t)&request->items[0].clients,
+                                        memory_order_relaxed),
+                   request->what);
+}
+
 static void publish_respond(struct http_conn *http, const struct publish_request *request,
                             bool as_array)
 {
     struct strbuf body = STRBUF_INIT;
+
+    publish_log(http, request);
 
     for (size_t i = 0; i < request->count; i++) {
         if (as_array)
@@ -120,7 +140,7 @@ bool publish_endpoint_within_rate(struct http_conn *http, size_t count)
     uint64_t wait_ns = ratelimit_take(&server->publish_limit, (unsigned)count, clock_ns());
     char header[64];
 
-    bool overloaded = wait_ns == 0 && server_overloaded(server);
+    bool overloaded = wait_ns == 0 && server_overloaded(server, http->conn->thread->config);
 
     if (wait_ns == 0 && !overloaded)
         return true;
@@ -143,6 +163,8 @@ static void publish_submit(struct http_conn *http, struct publish_request *reque
     }
     request->done = as_array ? publish_done_array : publish_done_single;
     request->context = http;
+    if (log_access_enabled())
+        publish_request_describe(request, http->conn->thread->config);
     http_conn_suspend(http, &publish_waiter, request);
     broadcast_submit(&publish_server(http)->broadcast, request);
 }

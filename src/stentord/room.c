@@ -12,12 +12,17 @@ enum { ROOM_FIRST_BUCKETS = 64, ROOM_FIRST_MEMBERS = 4, ROOM_FIRST_CHAIN = 8 };
 /* What conflating rooms may keep beyond the window: this part of the journal's bytes. */
 enum { ROOM_RETAINED_PART = 8 };
 
+static size_t room_retained_bytes(const struct config *config)
+{
+    return (size_t)config->journal_bytes / ROOM_RETAINED_PART;
+}
+
 bool room_table_init(struct room_table *table, const struct config *config, struct stats *stats,
                      uint64_t head)
 {
     *table = (struct room_table){.config = config, .stats = stats, .forgotten = head};
     crypto_random(&table->seed, sizeof(table->seed));
-    conflation_store_init(&table->retained, (size_t)config->journal_bytes / ROOM_RETAINED_PART);
+    conflation_store_init(&table->retained, room_retained_bytes(config));
     table->bucket_count = ROOM_FIRST_BUCKETS;
     table->buckets = calloc(table->bucket_count, sizeof(*table->buckets));
     return table->buckets != NULL;
@@ -180,6 +185,43 @@ void room_table_evict(struct room_table *table)
             room->trimmed = seq;
         room_release(table, room);
     }
+}
+
+/* Which message of a key is the newest is known of rooms that conflate, and of no others. */
+static void room_set_policy(struct room *room, enum slow_policy policy,
+                            const struct journal *journal)
+{
+    if (room->policy == policy)
+        return;
+    if (room->policy == SLOW_CONFLATE) {
+        uint64_t lost = conflation_forget_all(&room->conflation);
+
+        if (lost > room->trimmed)
+            room->trimmed = lost;
+    }
+    room->policy = policy;
+    if (policy != SLOW_CONFLATE)
+        return;
+    for (uint64_t i = room->chain_begin; i != room->chain_end; i++)
+        conflation_append(&room->conflation, journal_get(journal, room_chain_seq(room, i)));
+}
+
+void room_table_set_config(struct room_table *table, const struct config *config,
+                           const struct journal *journal)
+{
+    table->config = config;
+    table->retained.max_bytes = room_retained_bytes(config);
+    for (uint32_t i = 0; i < table->bucket_count; i++) {
+        struct room *room = table->buckets[i];
+
+        while (room != NULL) {
+            struct room *next = room->next;
+            room_set_policy(room, config_room_policy(config, room_name(room)), journal);
+            room_release(table, room);
+            room = next;
+        }
+    }
+    room_table_evict(table);
 }
 
 bool room_add_member(struct room *room, uint32_t slot)

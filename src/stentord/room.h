@@ -19,6 +19,7 @@
 #include "conflation.h"
 #include "cursor.h"
 #include "stats.h"
+#include "stentor/base/journal.h"
 
 struct grid;
 
@@ -85,6 +86,10 @@ struct room_table {
 /* `head`: what came before the start is not known. False when memory is out. */
 bool room_table_init(struct room_table *table, const struct config *config, struct stats *stats,
                      uint64_t head) MUST_CHECK;
+
+/* Another configuration: policies of rooms change with it. `journal` holds the messages. */
+void room_table_set_config(struct room_table *table, const struct config *config,
+                           const struct journal *journal);
 
 /* No room may have members or messages in its chain any more. */
 void room_table_destroy(struct room_table *table);

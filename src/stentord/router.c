@@ -14,10 +14,23 @@
 
 /* In the order in which they are tried. */
 static const struct endpoint *const router_table[] = {
-    &engine_socketio_endpoint, &native_endpoint,        &sse_endpoint,
-    &publish_endpoint,         &admin_healthz_endpoint, &admin_metrics_endpoint,
-    &admin_status_endpoint,    &echo_endpoint,          &engine_conformance_endpoint,
-    &static_endpoint,
+    &engine_socketio_endpoint,
+    &native_endpoint,
+    &sse_endpoint,
+    &publish_endpoint,
+    &admin_healthz_endpoint,
+    &admin_metrics_endpoint,
+    &admin_status_endpoint,
+    &admin_status_json_endpoint,
+    &admin_rooms_endpoint,
+    &admin_clients_endpoint,
+    &admin_kick_endpoint,
+    &admin_log_level_endpoint,
+    &admin_reload_endpoint,
+    &admin_drain_endpoint,
+    &echo_endpoint,
+    &engine_conformance_endpoint,
+    &static_endpoint, /* every path */
 };
 
 static bool router_matches(const struct endpoint *endpoint, const struct http_conn *http,

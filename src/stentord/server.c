@@ -15,15 +15,11 @@
 #include "stentor/base/crypto.h"
 #include "stentor/base/log.h"
 
-enum {
-    SERVER_MIN_IN_FLIGHT = 1 << 20, /* bytes that may be on their way with any journal */
-    SERVER_STOP_MS = 3000,          /* how long clients may take to say goodbye */
-    SERVER_STOP_POLL_MS = 20,
-};
+enum { SERVER_MIN_IN_FLIGHT = 1 << 20 }; /* bytes that may be on their way with any journal */
 
-bool server_overloaded(struct server *server)
+bool server_overloaded(struct server *server, const struct config *config)
 {
-    size_t limit = (size_t)server->config->journal_bytes;
+    size_t limit = (size_t)config->journal_bytes;
 
     if (limit < SERVER_MIN_IN_FLIGHT)
         limit = SERVER_MIN_IN_FLIGHT;
@@ -33,10 +29,29 @@ bool server_overloaded(struct server *server)
 void server_sum_stats(const struct server *server, struct stats *sum)
 {
     memset(sum, 0, sizeof(*sum));
-    stats_sum(sum, &server->acceptor.stats);
-    stats_sum(sum, &server->broadcast.stats);
-    for (unsigned i = 0; i < server->io_thread_count; i++)
-        stats_sum(sum, &server->io_threads[i].stats);
+    for (unsigned i = 0; i < server_stage_count(server); i++)
+        stats_sum(sum, server_stage_stats(server, i));
+}
+
+const struct stage *server_stage(const struct server *server, unsigned i)
+{
+    if (i == 0)
+        return &server->acceptor.stage;
+    return i <= server->io_thread_count ? &server->io_threads[i - 1].stage
+                                        : &server->broadcast.stage;
+}
+
+const struct stats *server_stage_stats(const struct server *server, unsigned i)
+{
+    if (i == 0)
+        return &server->acceptor.stats;
+    return i <= server->io_thread_count ? &server->io_threads[i - 1].stats
+                                        : &server->broadcast.stats;
+}
+
+uint64_t server_uptime(const struct server *server)
+{
+    return (clock_ms() - server->started_ms) / 1000;
 }
 
 static unsigned server_count_threads(const struct config *config)
@@ -53,8 +68,7 @@ static bool server_init_threads(struct server *server, uint64_t head)
     unsigned wanted = server_count_threads(server->config);
 
     server->io_threads = calloc(wanted, sizeof(*server->io_threads));
-    server->goodbyes = calloc(wanted, sizeof(*server->goodbyes));
-    if (server->io_threads == NULL || server->goodbyes == NULL)
+    if (server->io_threads == NULL)
         return false;
     server->io_thread_count = wanted;
     for (unsigned i = 0; i < wanted; i++)
@@ -63,46 +77,48 @@ static bool server_init_threads(struct server *server, uint64_t head)
     return true;
 }
 
-static void server_stop_loop(struct server *server)
-{
-    event_base_loopbreak(server->base);
-}
-
-static void server_on_poll(evutil_socket_t fd, short events, void *arg)
-{
-    static const struct timeval again = {0, SERVER_STOP_POLL_MS * 1000};
-    struct server *server = arg;
-
-    (void)fd;
-    (void)events;
-    if (server_open_conns(server) <= 0 || clock_ms() >= server->give_up_ms)
-        server_stop_loop(server);
-    else
-        evtimer_add(&server->poll, &again);
-}
-
-/* No new connections; clients are told, and have a moment to go. */
 static void server_on_signal(evutil_socket_t fd, short events, void *arg)
 {
     struct server *server = arg;
 
     (void)fd;
     (void)events;
-    if (server->give_up_ms != 0) {
-        server_stop_loop(server);
-        return;
-    }
-    log_info("server", "stopping: %d connections are told", server_open_conns(server));
-    notify_stopping(SERVER_STOP_MS / 1000 + 1);
-    stage_stop(&server->acceptor.stage);
-    stage_join(&server->acceptor.stage);
-    acceptor_close(&server->acceptor);
-    server->give_up_ms = clock_ms() + SERVER_STOP_MS;
-    for (unsigned i = 0; i < server->io_thread_count; i++) {
-        server->goodbyes[i].open = io_thread_open_goodbye;
-        stage_post(&server->io_threads[i].stage, &server->goodbyes[i]);
-    }
-    server_on_poll(-1, 0, server);
+    drain_begin(server, (unsigned)server->config->drain_time);
+}
+
+static void server_on_hangup(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    reload_ask(arg, NULL);
+}
+
+bool server_open_logs(const struct server *server)
+{
+    const struct config *config = server->config;
+    char error[LOG_ERROR];
+
+    if (log_configure(config->log_target, config->access_log, config->log_json, error))
+        return true;
+    log_error("log", "%s", error);
+    return false;
+}
+
+static void server_on_reopen(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    (void)arg;
+    log_reopen();
+}
+
+void server_apply_config(struct server *server)
+{
+    const struct config *config = server->config;
+
+    ratelimit_set(&server->publish_limit, (unsigned)config->publish_rate,
+                  (unsigned)config->publish_burst);
+    log_set_level((enum log_level)config->level);
 }
 
 static void server_block_signals(sigset_t *old)
@@ -149,7 +165,8 @@ static void server_open_late_mails(struct server *server)
     unsigned opened;
 
     do {
-        opened = mailbox_open_all(&server->broadcast.stage.mailbox, &server->broadcast);
+        opened = mailbox_open_all(&server->main.mailbox, server) +
+                 mailbox_open_all(&server->broadcast.stage.mailbox, &server->broadcast);
         for (unsigned i = 0; i < server->io_thread_count; i++)
             opened +=
                 mailbox_open_all(&server->io_threads[i].stage.mailbox, &server->io_threads[i]);
@@ -164,13 +181,14 @@ static void server_destroy(struct server *server)
         io_thread_destroy(&server->io_threads[i]);
     broadcast_destroy(&server->broadcast);
     free(server->io_threads);
-    free(server->goodbyes);
-    static_files_free(&server->static_files);
     event_del(&server->term);
     event_del(&server->interrupt);
     event_del(&server->hangup);
-    event_del(&server->poll);
-    event_base_free(server->base);
+    event_del(&server->reopen);
+    drain_destroy(server);
+    limits_destroy(&server->limits);
+    watch_stop(server);
+    stage_destroy(&server->main);
     config_unref(&server->config);
 }
 
@@ -179,15 +197,14 @@ static bool server_init_main_loop(struct server *server)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigaction(SIGPIPE, &ignore, NULL);
-    server->base = event_base_new();
-    if (server->base == NULL)
+    if (stage_init(&server->main, "stentord", server) < 0)
         return false;
-    evsignal_assign(&server->term, server->base, SIGTERM, server_on_signal, server);
-    evsignal_assign(&server->interrupt, server->base, SIGINT, server_on_signal, server);
-    evsignal_assign(&server->hangup, server->base, SIGHUP, server_on_signal, server);
-    evtimer_assign(&server->poll, server->base, server_on_poll, server);
-    return event_add(&server->term, NULL) == 0 && event_add(&server->interrupt, NULL) == 0 &&
-           event_add(&server->hangup, NULL) == 0;
+    evsignal_assign(&server->term, server->main.base, SIGTERM, server_on_signal, server);
+    evsignal_assign(&server->interrupt, server->main.base, SIGINT, server_on_signal, server);
+    evsignal_assign(&server->hangup, server->main.base, SIGHUP, server_on_hangup, server);
+    evsignal_assign(&server->reopen, server->main.base, SIGUSR1, server_on_reopen, server);
+    return event_add(&server->reopen, NULL) == 0 && event_add(&server->term, NULL) == 0 &&
+           event_add(&server->interrupt, NULL) == 0 && event_add(&server->hangup, NULL) == 0;
 }
 
 static bool server_init(struct server *server, struct config *config)
@@ -202,13 +219,12 @@ static bool server_init(struct server *server, struct config *config)
     ratelimit_init(&server->publish_limit, (unsigned)config->publish_rate,
                    (unsigned)config->publish_burst);
     json_object_seed(0);
-    if (*config->static_root != '\0' &&
-        !static_files_load(&server->static_files, config->static_root))
-        return false;
+    reload_init(&server->reload);
     crypto_random(server->ticket_seed, sizeof(server->ticket_seed));
-    bool ok = server_init_main_loop(server) &&
-              broadcast_init(&server->broadcast, server, head) == 0 &&
-              server_init_threads(server, head) && acceptor_init(&server->acceptor, server);
+    bool ok =
+        server_init_main_loop(server) && broadcast_init(&server->broadcast, server, head) == 0 &&
+        server_init_threads(server, head) && drain_init(server) && limits_init(&server->limits) &&
+        watch_start(server) && acceptor_init(&server->acceptor, server);
     explicit_bzero(server->ticket_seed, sizeof(server->ticket_seed));
     return ok;
 }
@@ -216,7 +232,8 @@ static bool server_init(struct server *server, struct config *config)
 /* What only root may open is opened by server_init; then root is given up, for what comes after. */
 static bool server_open(struct server *server, struct config *config)
 {
-    if (!rlimits_set(config) || !server_init(server, config) || !privileges_drop(config))
+    if (!rlimits_set(config) || !server_init(server, config) || !privileges_drop(config) ||
+        !server_open_logs(server))
         return false;
     rlimits_allow_cores(config);
     return server_start_stages(server) == 0;
@@ -234,7 +251,7 @@ int server_run(struct config *config, void (*on_ready)(void *arg), void *arg)
     log_info("server", "ready, %u I/O threads", server.io_thread_count);
     on_ready(arg);
     notify_ready("serving");
-    event_base_dispatch(server.base);
+    event_base_dispatch(server.main.base);
     server_block_signals(NULL); /* one that comes now would not make it quicker */
     server_stop_stages(&server);
     server_destroy(&server);

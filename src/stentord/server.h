@@ -15,32 +15,36 @@
 #include "broadcast.h"
 #include "config.h"
 #include "dialect.h"
-#include "static_files.h"
+#include "drain.h"
+#include "limits.h"
+#include "reload.h"
 #include "stats.h"
 #include "stentor/base/ratelimit.h"
 #include "tls_ticket.h"
+#include "watch.h"
 
 struct io_thread;
 
 struct server {
-    struct config *config;                /* constant */
-    struct static_files static_files;     /* constant */
-    uint64_t started_ms;                  /* constant */
-    uint8_t ticket_seed[TLS_TICKET_SEED]; /* of the threads' ticket keys; then forgotten */
-    unsigned io_thread_count;             /* constant */
-    struct io_thread *io_threads;         /* their stages, to post to */
-    struct broadcast broadcast;           /* its stage, to post to */
-    struct acceptor acceptor;
+    struct stage main;          /* the main thread, to post to; it is not started */
+    struct config *config;      /* of the main thread alone: others have references of their own */
+    struct reload_state reload; /* of the main thread */
+    struct drain drain;         /* the same */
+    uint64_t started_ms;        /* constant */
+    uint8_t ticket_seed[TLS_TICKET_SEED];     /* of the threads' ticket keys; then forgotten */
+    unsigned io_thread_count;                 /* constant */
+    struct io_thread *io_threads;             /* their stages, to post to */
+    struct broadcast broadcast;               /* its stage, to post to */
+    struct acceptor acceptor;                 /* the same */
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;
+    struct limits limits;             /* atomic */
+    struct watch watch;               /* of the main thread */
     _Atomic uint64_t newest_seq;      /* that the broadcast stage has given out */
     struct ratelimit publish_limit;   /* atomic */
     atomic_size_t publish_in_flight;  /* bytes of messages that not all threads have accepted */
     atomic_size_t directed_in_flight; /* bytes of directed messages on their way */
-    struct mail *goodbyes;            /* one per I/O thread */
-    struct event_base *base;          /* of the main thread */
-    struct event term, interrupt, hangup, poll;
-    uint64_t give_up_ms; /* while stopping */
+    struct event term, interrupt, hangup, reopen; /* of the main thread */
 };
 
 /* Serves until SIGTERM or SIGINT, and gives the configuration back. `on_ready` is called once
@@ -63,7 +67,33 @@ static inline void server_count_conn(struct server *server, int change)
 }
 
 /* Do messages that have been submitted wait in such numbers that publishers should wait, too? */
-bool server_overloaded(struct server *server);
+bool server_overloaded(struct server *server, const struct config *config);
+
+/* The main thread: takes over what it does itself of server->config. */
+void server_apply_config(struct server *server);
+
+/* The main thread: where lines are written. False when a file cannot be opened, which is logged. */
+bool server_open_logs(const struct server *server) MUST_CHECK;
+
+/* The stages that run as threads: the acceptor, the I/O threads, the broadcast stage. */
+static inline unsigned server_stage_count(const struct server *server)
+{
+    return server->io_thread_count + 2;
+}
+
+const struct stage *server_stage(const struct server *server, unsigned i);
+
+/* The counters of the i-th of them. */
+const struct stats *server_stage_stats(const struct server *server, unsigned i);
+
+/* Seconds since the start. */
+uint64_t server_uptime(const struct server *server);
+
+/* Does it drain, or stop? */
+static inline bool server_is_stopping(const struct server *server)
+{
+    return server->drain.phase != DRAIN_NONE;
+}
 
 /* The sum of all threads' counters. */
 void server_sum_stats(const struct server *server, struct stats *sum);

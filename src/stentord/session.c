@@ -115,6 +115,12 @@ void session_attach(struct session *session, struct conn *conn, uint8_t answer)
     delivery_catch_up(session->delivery, session);
 }
 
+void session_skip(struct session *session)
+{
+    OWNER_ASSERT(session->delivery->owner);
+    session_cursor(session)->seq = journal_head(&session->delivery->journal);
+}
+
 void session_detach(struct session *session)
 {
     struct cursor *cursor = session_cursor(session);

@@ -100,6 +100,9 @@ static inline bool session_is_attached(const struct session *session)
  * is due; then it may be AWAY again, or closed. */
 void session_attach(struct session *session, struct conn *conn, uint8_t answer);
 
+/* What is due will not be given to it any more: it is about to be closed. */
+void session_skip(struct session *session);
+
 /* Takes its connection away: the cursor stands still. */
 void session_detach(struct session *session);
 

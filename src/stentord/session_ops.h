@@ -23,6 +23,8 @@ struct session_ops {
     void (*gap)(struct session *session, const struct room *room, uint64_t from, uint64_t to);
     /* Closes the session: it fell too far behind. */
     void (*too_slow)(struct session *session);
+    /* Closes the session: an operator wants that. */
+    void (*kick)(struct session *session);
     /* The id by which others address the client in a namespace; NULL: by none. */
     const uint8_t *(*address)(const struct session *session, int namespace);
     /* Puts a directed message into the client's queue. May close the session. */

@@ -115,7 +115,7 @@ static struct recovery_record *socketio_keep_socket(const struct socketio_client
 static bool socketio_is_worth_keeping(enum close_reason reason)
 {
     return reason != CLOSE_PROTOCOL_ERROR && reason != CLOSE_RATE_LIMITED &&
-           reason != CLOSE_NO_MEMORY;
+           reason != CLOSE_NO_MEMORY && reason != CLOSE_KICKED;
 }
 
 void socketio_keep_lost(struct socketio_client *client, enum close_reason reason)

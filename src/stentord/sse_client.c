@@ -7,6 +7,7 @@
 #include "encoder.h"
 #include "engine_queue.h"
 #include "io_thread.h"
+#include "limits.h"
 #include "room_query.h"
 #include "stentor/base/clock.h"
 #include "stentor/wire/native.h"
@@ -61,11 +62,18 @@ static enum directed_result sse_directed(struct session *session, const struct d
     return conn_is_open(conn) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
 }
 
+static void sse_kick(struct session *session)
+{
+    conn_finish(session->conn, CLOSE_KICKED);
+    session_close(session);
+}
+
 static const struct session_ops sse_session_ops = {
     .address = sse_address,
     .directed = sse_directed,
     .gap = sse_gap,
     .too_slow = sse_too_slow,
+    .kick = sse_kick,
 };
 
 static void sse_on_data(struct conn *conn, uint8_t *data, size_t len)
@@ -211,6 +219,8 @@ static bool sse_on_head(struct http_conn *http)
 
     if (http_method_is(http->msg, HTTP_OPTIONS))
         return true;
+    if (!limits_admit(http))
+        return false;
     if (room_query_parse(http, &query) && room_query_last_event_id(http, &query))
         sse_start(http, &query);
     room_query_free(&query);

@@ -11,6 +11,8 @@ static void stage_on_mail(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
+    if (stage->before_mail != NULL)
+        stage->before_mail(stage->self);
     mailbox_open_all(&stage->mailbox, stage->self);
     if (stage->after_mail != NULL)
         stage->after_mail(stage->self);
@@ -25,6 +27,7 @@ int stage_init(struct stage *stage, const char *name, void *self)
     stage->name = name;
     stage->self = self;
     stage->on_start = NULL;
+    stage->before_mail = NULL;
     stage->after_mail = NULL;
     owner_take(&stage->owner);
     stage->base = loop_new();
@@ -55,7 +58,17 @@ int stage_start(struct stage *stage)
     if (error != 0)
         return -error;
     pthread_setname_np(stage->thread, stage->name);
+    pthread_getcpuclockid(stage->thread, &stage->cpu_clock);
     return 0;
+}
+
+uint64_t stage_cpu_ns(const struct stage *stage)
+{
+    struct timespec time;
+
+    if (clock_gettime(stage->cpu_clock, &time) < 0)
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 static void stage_open_stop(struct mail *mail, void *self)

@@ -10,22 +10,26 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <stdint.h>
+#include <time.h>
 
 #include "stentor/base/compiler.h"
 #include "stentor/base/mailbox.h"
 #include "stentor/base/owner.h"
 
 struct stage {
-    const char *name;               /* of the thread, up to 15 characters */
-    void *self;                     /* what mails are opened with */
-    void (*on_start)(void *self);   /* first, on the thread; may be NULL */
-    void (*after_mail)(void *self); /* after each batch of mails; may be NULL */
+    const char *name;                /* of the thread, up to 15 characters */
+    void *self;                      /* what mails are opened with */
+    void (*on_start)(void *self);    /* first, on the thread; may be NULL */
+    void (*before_mail)(void *self); /* before each batch of mails; may be NULL */
+    void (*after_mail)(void *self);  /* after each batch of mails; may be NULL */
     struct owner owner;
     struct event_base *base;
     struct event mail_event;
     struct mailbox mailbox;
     struct mail stop;
     pthread_t thread;
+    clockid_t cpu_clock; /* of the thread; it fails when that has ended */
 };
 
 /* Makes the event base and the mailbox. `name` must stay valid. 0 or a negative errno. */
@@ -37,6 +41,9 @@ static inline void stage_post(struct stage *stage, struct mail *mail)
 {
     mailbox_post(&stage->mailbox, mail);
 }
+
+/* Any thread: the time that the thread has had a CPU; 0 when it has ended. */
+uint64_t stage_cpu_ns(const struct stage *stage);
 
 /* Any thread, once: the loop ends after the mails that were posted before. */
 void stage_stop(struct stage *stage);

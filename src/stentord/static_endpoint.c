@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "io_thread.h"
-#include "server.h"
 
 /* Does the client have the file already (RFC 9110 section 13.1.2)? Tags are compared weakly. */
 static bool static_is_known(const struct http_conn *http, const struct static_file *file)
@@ -41,7 +40,7 @@ static void static_respond(struct http_conn *http, const struct static_file *fil
 
 static const struct static_file *static_find(const struct http_conn *http, struct strbuf *path)
 {
-    return static_files_find(&http->conn->thread->server->static_files,
+    return static_files_find(&http->conn->thread->config->static_files,
                              (struct span){path->data, path->len});
 }
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "stentor/base/crypto.h"
-#include "stentor/base/log.h"
 
 enum { STATIC_MAX_BYTES = 64 << 20 };
 
@@ -68,7 +67,8 @@ static void static_make_etag(struct static_file *file)
     snprintf(file->etag, sizeof(file->etag), "\"%.16s\"", text);
 }
 
-static bool static_add(struct static_files *files, const char *path, const char *url, size_t size)
+static bool static_add(struct static_files *files, const char *path, const char *url, size_t size,
+                       struct strbuf *error)
 {
     struct static_file *grown = realloc(files->files, (files->count + 1) * sizeof(*grown));
     struct static_file *file;
@@ -83,7 +83,7 @@ static bool static_add(struct static_files *files, const char *path, const char 
         .content = static_read(path, size),
     };
     if (file->path == NULL || file->content == NULL) {
-        log_error("static", "%s cannot be read: %s", path, strerror(errno));
+        strbuf_printf(error, "%s cannot be read: %s", path, strerror(errno));
         free(file->path);
         refbuf_unref(&file->content);
         return false;
@@ -98,7 +98,8 @@ static int static_compare(const void *a, const void *b)
     return strcmp(((const struct static_file *)a)->path, ((const struct static_file *)b)->path);
 }
 
-static bool static_walk(struct static_files *files, FTS *walk, size_t root_len)
+static bool static_walk(struct static_files *files, FTS *walk, size_t root_len,
+                        struct strbuf *error)
 {
     size_t total = 0;
     FTSENT *entry;
@@ -109,7 +110,7 @@ static bool static_walk(struct static_files *files, FTS *walk, size_t root_len)
             continue;
         }
         if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR) {
-            log_error("static", "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+            strbuf_printf(error, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
             return false;
         }
         if (entry->fts_info != FTS_F)
@@ -117,16 +118,16 @@ static bool static_walk(struct static_files *files, FTS *walk, size_t root_len)
         size_t size = (size_t)entry->fts_statp->st_size;
         total += size;
         if (total > STATIC_MAX_BYTES) {
-            log_error("static", "static_root holds more than 64 MiB; serve it elsewhere");
+            strbuf_append_str(error, "it holds more than 64 MiB; serve it elsewhere");
             return false;
         }
-        if (!static_add(files, entry->fts_path, entry->fts_path + root_len, size))
+        if (!static_add(files, entry->fts_path, entry->fts_path + root_len, size, error))
             return false;
     }
     return true;
 }
 
-bool static_files_load(struct static_files *files, const char *root)
+bool static_files_load(struct static_files *files, const char *root, struct strbuf *error)
 {
     size_t len = strlen(root);
     char *path = strdup(root);
@@ -141,7 +142,7 @@ bool static_files_load(struct static_files *files, const char *root)
         path[--len] = '\0';
     walk = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
     if (walk != NULL) {
-        done = static_walk(files, walk, len);
+        done = static_walk(files, walk, len, error);
         fts_close(walk);
     }
     free(path);

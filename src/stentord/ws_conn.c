@@ -183,12 +183,22 @@ static void ws_keep_reader(struct ws_conn *ws, struct ws_reader *used)
 }
 
 /* A sign of life: the ping that is out counts as answered. */
+/* next_ping lies one interval after the ping that is out. */
+static void ws_observe_pong(const struct ws_conn *ws)
+{
+    uint64_t ping_ms = ws->next_ping_ms - (uint64_t)ws_config(ws)->ping_interval;
+
+    stats_observe(&ws->conn->thread->stats.pong_delay, (clock_ms() - ping_ms) * 1000);
+}
+
 static void ws_heard(struct ws_conn *ws)
 {
     if (ws->app->ping == NULL && ws->next_ping_ms != 0)
         ws->next_ping_ms = ws_overdue_ms(ws);
     else if (!ws->awaiting)
         return;
+    else
+        ws_observe_pong(ws);
     ws->awaiting = false;
     ws_arm(ws);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every option of the table in src/stentord/options.def stands in the sample configuration and in
-# the manual page.
+# the manual page; those that a reload does not change are named where that is explained.
 srcdir=${srcdir:-.}
 cd "$srcdir" || exit 99
 
@@ -28,6 +28,15 @@ for option in $options; do
     fi
     if ! grep -qE "(^|[^a-z_])${last}([^a-z_]|\$)" $manual; then
         echo "$manual: $option is not described"
+        status=1
+    fi
+done
+
+explained=$(sed -n '/^These options keep their value until a restart/,/^\.Ss/p' $manual)
+fixed=$(sed -n 's/^OPTION([^"]*"\([a-z_0-9.]*\)".*\(RESTART\|NOT_ZERO\))$/\1/p' $table)
+for option in $fixed; do
+    if ! echo "$explained" | grep -q "^\.Va ${option##*.}\( \|$\)"; then
+        echo "$manual: $option needs a restart, which is not said where reloading is explained"
         status=1
     fi
 done

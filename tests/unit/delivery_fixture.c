@@ -121,13 +121,15 @@ static struct config *fixture_config(const char *options)
 {
     char path[] = "/tmp/stentor-fixture-XXXXXX";
     int fd = mkstemp(path);
+    struct strbuf mistakes = STRBUF_INIT;
     struct config *config;
 
     ENSURE(fd >= 0 && write(fd, options, strlen(options)) == (ssize_t)strlen(options));
     close(fd);
-    config = config_load(path);
+    config = config_load(path, &mistakes);
     unlink(path);
     ENSURE(config != NULL);
+    strbuf_free(&mistakes);
     return config;
 }
 

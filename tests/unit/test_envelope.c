@@ -13,13 +13,14 @@ static int setup(void **state)
 {
     char path[] = "/tmp/stentor-envelope-XXXXXX";
     static const char text[] = "namespaces = [ \"/\", \"/vote\" ];";
+    struct strbuf mistakes = STRBUF_INIT;
     int fd = mkstemp(path);
 
     (void)state;
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
     close(fd);
-    config = config_load(path);
+    config = config_load(path, &mistakes);
     unlink(path);
     return config != NULL ? 0 : -1;
 }
