@@ -5,11 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "complain.h"
 #include "ctl.h"
+#include "doctor.h"
+#include "drain.h"
+#include "kick.h"
+#include "log_level.h"
 #include "publish.h"
+#include "reload.h"
+#include "rooms.h"
 #include "status.h"
 #include "stentor/base/compiler.h"
+#include "top.h"
 #include "watch.h"
 
 #define MAIN_DEFAULT_SERVER "http://127.0.0.1:8081"
@@ -18,17 +26,26 @@ static const struct {
     const char *name;
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 } commands[] = {
-    {"publish", publish_run},
-    {"status", status_run},
-    {"watch", watch_run},
+    {"clients", clients_run}, {"doctor", doctor_run},       {"drain", drain_run},
+    {"kick", kick_run},       {"log-level", log_level_run}, {"publish", publish_run},
+    {"reload", reload_run},   {"rooms", rooms_run},         {"status", status_run},
+    {"top", top_run},         {"watch", watch_run},
 };
 
 static void print_usage(FILE *to)
 {
     fprintf(to, "usage: stentorctl [-s URL|unix:PATH] [-k KEY] [-C CA] [-E CERTIFICATE] [-I] "
                 "COMMAND\n"
+                "       stentorctl ... " CLIENTS_USAGE "\n"
+                "       stentorctl ... " DOCTOR_USAGE "\n"
+                "       stentorctl ... " DRAIN_USAGE "\n"
+                "       stentorctl ... " KICK_USAGE "\n"
+                "       stentorctl ... " LOG_LEVEL_USAGE "\n"
                 "       stentorctl ... " PUBLISH_USAGE "\n"
+                "       stentorctl ... " RELOAD_USAGE "\n"
+                "       stentorctl ... " ROOMS_USAGE "\n"
                 "       stentorctl ... " STATUS_USAGE "\n"
+                "       stentorctl ... " TOP_USAGE "\n"
                 "       stentorctl ... " WATCH_USAGE "\n"
                 "       stentorctl -V | -h\n"
                 "The server is " MAIN_DEFAULT_SERVER " without -s; the key is that of STENTOR_KEY "

@@ -140,7 +140,7 @@ static int publish_send(const struct ctl *ctl, const struct publish *publish, co
     publish_append_envelope(publish, event, &envelope);
     if (envelope.failed || publish->rooms.failed || publish->except.failed) {
         complain_no_memory();
-    } else if (request_post(ctl, "/publish", &envelope, &answer)) {
+    } else if (request_post(ctl, "/publish", NULL, &envelope, &answer)) {
         struct span text = json_trim((struct span){answer.data, answer.len});
 
         printf("%.*s\n", (int)text.len, text.ptr != NULL ? text.ptr : "");

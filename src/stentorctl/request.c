@@ -47,8 +47,8 @@ static const char *request_hint(const struct ctl *ctl, const char *path, long st
         return ctl->key == NULL
                    ? "; give a key with -k or in STENTOR_KEY, or name an admin listener with -s"
                    : "; the key is not one of the server's publish_keys";
-    if (status == 404 && strcmp(path, "/status") == 0)
-        return "; only admin listeners have /status: name one with -s";
+    if ((status == 404 || status == 405) && strncmp(path, "/publish", 8) != 0)
+        return "; only admin listeners have this: name one with -s";
     if (status == 404)
         return "; is it a stentord that answers there?";
     return "";
@@ -60,10 +60,14 @@ void request_explain(const struct ctl *ctl, const char *path, long status,
     json_t *root = json_loadb(body->data != NULL ? body->data : "", body->len, 0, NULL);
     const char *error = json_string_value(json_object_get(root, "error"));
     const char *message = json_string_value(json_object_get(root, "message"));
+    const json_t *mistake;
+    size_t i;
 
     complain("%s%s: refused with status %ld%s%s%s%s%s", ctl->target.name, path, status,
              error != NULL ? " " : "", error != NULL ? error : "", message != NULL ? ": " : "",
              message != NULL ? message : "", request_hint(ctl, path, status));
+    json_array_foreach(json_object_get(root, "mistakes"), i, mistake)
+        complain("%s", json_string_value(mistake) != NULL ? json_string_value(mistake) : "");
     json_decref(root);
 }
 
@@ -96,7 +100,7 @@ static bool request_perform(const struct ctl *ctl, const char *path, CURL *curl,
     return status == 200;
 }
 
-static CURL *request_open(const struct ctl *ctl, const char *path)
+static CURL *request_open(const struct ctl *ctl, const char *path, const char *query)
 {
     CURL *curl = curl_easy_init();
 
@@ -104,35 +108,63 @@ static CURL *request_open(const struct ctl *ctl, const char *path)
         complain_no_memory();
         return NULL;
     }
-    if (target_apply(&ctl->target, curl, path, NULL))
+    if (target_apply(&ctl->target, curl, path, query))
         return curl;
     curl_easy_cleanup(curl);
     return NULL;
 }
 
-bool request_get(const struct ctl *ctl, const char *path, struct strbuf *body)
+bool request_get(const struct ctl *ctl, const char *path, const char *query, struct strbuf *body)
 {
-    CURL *curl = request_open(ctl, path);
+    CURL *curl = request_open(ctl, path, query);
     bool ok = curl != NULL && request_perform(ctl, path, curl, body);
 
     curl_easy_cleanup(curl);
     return ok;
 }
 
-bool request_post(const struct ctl *ctl, const char *path, const struct strbuf *json,
-                  struct strbuf *body)
+bool request_post(const struct ctl *ctl, const char *path, const char *query,
+                  const struct strbuf *json, struct strbuf *body)
 {
-    CURL *curl = request_open(ctl, path);
+    CURL *curl = request_open(ctl, path, query);
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     bool ok = false;
 
     if (curl != NULL && headers != NULL) {
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)json->len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, json->data);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, json->len > 0 ? json->data : "");
         ok = request_perform(ctl, path, curl, body);
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return ok;
+}
+
+json_t *request_json(const struct ctl *ctl, bool post, const char *path, const char *query)
+{
+    struct strbuf nothing = STRBUF_INIT, body = STRBUF_INIT;
+    json_t *answer = NULL;
+
+    if (post ? request_post(ctl, path, query, &nothing, &body)
+             : request_get(ctl, path, query, &body)) {
+        answer = json_loadb(body.data != NULL ? body.data : "", body.len, 0, NULL);
+        if (!json_is_object(answer)) {
+            complain("%s%s: the answer is not a JSON object; is it a stentord that answers there?",
+                     ctl->target.name, path);
+            json_decref(answer);
+            answer = NULL;
+        }
+    }
+    strbuf_free(&body);
+    return answer;
+}
+
+void request_append_query(struct strbuf *query, const char *name, const char *value)
+{
+    char *escaped = curl_easy_escape(NULL, value, 0);
+
+    strbuf_printf(query, "%s%s=%s", query->len > 0 ? "&" : "", name,
+                  escaped != NULL ? escaped : "");
+    curl_free(escaped);
 }

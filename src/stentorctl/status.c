@@ -49,7 +49,7 @@ int status_run(const struct ctl *ctl, int argc, char **argv)
         fprintf(stderr, "usage: stentorctl " STATUS_USAGE "\n");
         return CTL_USAGE;
     }
-    ok = request_get(ctl, "/status", &body);
+    ok = request_get(ctl, "/status", NULL, &body);
     if (ok && raw)
         status_print_raw(&body);
     else if (ok)

@@ -41,12 +41,12 @@ test('/metrics is Prometheus text: each family has help, a type, and values', wi
       family = { name: head[2], type: null };
     } else if (head) {
       assert.equal(head[2], family.name);
-      assert.match(head[3], /^(counter|gauge)$/);
+      assert.match(head[3], /^(counter|gauge|histogram)$/);
       family.type = head[3];
     } else {
-      const value = /^(stentor_[a-z_]+)(\{[a-z]+="[^"]*"\})? \d+$/.exec(line);
+      const value = /^(stentor_[a-z_]+)(\{[a-z]+="[^"]*"\})? \d+(\.\d+)?(e[+-]?\d+)?$/.exec(line);
       assert.ok(value, line);
-      assert.equal(value[1], family.name);
+      assert.equal(family.type === 'histogram' ? value[1].replace(/_(bucket|sum|count)$/, '') : value[1], family.name);
       assert.ok(family.type);
       assert.equal(/_total$/.test(family.name) && family.type !== 'counter', false, line);
     }
@@ -66,7 +66,12 @@ test('/status is JSON and agrees with /metrics', withServer({ io_threads: 3, jou
   const metrics = await server.metrics();
 
   assert.deepEqual(Object.keys(status).sort(),
-    ['clients', 'counters', 'io_threads', 'journal', 'seq', 'uptime_seconds', 'version']);
+    ['clients', 'config_generation', 'counters', 'draining', 'io_threads', 'journal', 'memory', 'pid', 'seq', 'sessions',
+      'threads', 'uptime_seconds', 'version']);
+  assert.deepEqual([status.pid, status.draining, status.config_generation], [server.pid, false, 0]);
+  assert.deepEqual(status.threads.map(({ name }) => name), ['acceptor', 'io-0', 'io-1', 'io-2', 'broadcast']);
+  assert.equal(status.sessions.native + status.sessions.socketio_deflate, 2);
+  assert.ok(status.memory > 1 << 20);
   assert.deepEqual([status.seq, status.clients, status.io_threads], [seq, 2, 3]);
   assert.ok(status.uptime_seconds >= 0 && status.uptime_seconds < 60);
   assert.match(status.version, /^\d+\.\d+/);
@@ -74,7 +79,7 @@ test('/status is JSON and agrees with /metrics', withServer({ io_threads: 3, jou
   assert.ok(status.journal.bytes > 0);
   for (const [name, value] of Object.entries(status.counters)) {
     if (typeof value === 'number') assert.ok(metrics.has(name), name);
-    else for (const label of Object.keys(value)) assert.ok([...metrics.keys()].some((key) => key.includes(`"${label}"`)));
+    else if (!('buckets' in value)) for (const label of Object.keys(value)) assert.ok([...metrics.keys()].some((key) => key.includes(`"${label}"`)));
   }
   for (const name of ['published_total', 'clients_native', 'memberships', 'rooms', 'handshakes_total']) {
     assert.equal(status.counters[name], metrics.get(name), name);

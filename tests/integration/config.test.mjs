@@ -197,7 +197,7 @@ test('log_level leaves out what is less important', async (t) => {
   };
   await withServer({}, async (server) => {
     await provoke(server);
-    await server.untilLog(/ info conn: 127\.0\.0\.1:\d+ closed: the client broke its protocol/);
+    await server.untilLog(/ info conn: #\d+ 127\.0\.0\.1:\d+ closed: the client broke its protocol/);
   })(t);
   const content = formatConfig({ ...asRoot, listeners: [{ address: 'unix:/nonexistent/x' }], log_level: 'error' });
   await withFile(t, content, async (file) => {

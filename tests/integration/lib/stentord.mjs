@@ -47,10 +47,9 @@ export class Stentord {
   static async start(config = {}, { wrap = [] } = {}) {
     const server = new Stentord();
     server.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stentord-'));
-    const file = path.join(server.directory, 'stentord.conf');
-    const whole = { ...defaults, ...config };
-    fs.writeFileSync(file, formatConfig({ ...whole, listeners: secured(whole.listeners) }));
-    const [command, ...args] = [...wrap, programPath('stentord'), '-f', '-c', file];
+    server.file = path.join(server.directory, 'stentord.conf');
+    server.configure(config);
+    const [command, ...args] = [...wrap, programPath('stentord'), '-f', '-c', server.file];
     server.program = new Program(command, args);
     const ready = until(() => / server: ready, /.test(server.log), () => `ready: ${server.log}`);
     const early = server.program.exit.then(({ code }) => {
@@ -68,10 +67,28 @@ export class Stentord {
     return server;
   }
 
+  // Writes the configuration, which the server reads at start or when it is told to.
+  configure(config) {
+    const whole = { ...defaults, ...config };
+    fs.writeFileSync(this.file, formatConfig({ ...whole, listeners: secured(whole.listeners) }));
+  }
+
+  // Has it read again, and waits until it is in force. With ports that the log has told until now.
+  async reload(config) {
+    this.configure(config);
+    const answer = await request(this.admin, '/reload', { method: 'POST' });
+    this.readListeners();
+    return answer;
+  }
+
   readListeners() {
     const listeners = { clients: [], admin: [] };
     for (const [, whom, where, tls] of this.log.matchAll(/ listen: (clients|admin) on (\S+?)(, TLS)?$/gm)) {
       listeners[whom].push(parseListener(where, tls && { tls: true }));
+    }
+    for (const [, whom, where, tls] of this.log.matchAll(/ listen: (clients|admin) no longer on (\S+?)(, TLS)?$/gm)) {
+      const gone = JSON.stringify(parseListener(where, tls && { tls: true }));
+      listeners[whom] = listeners[whom].filter((listener) => JSON.stringify(listener) !== gone);
     }
     this.listeners = listeners;
     [this.clients] = listeners.clients;

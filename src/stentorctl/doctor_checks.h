@@ -1,0 +1,23 @@
+/*
+ * doctor_checks.h - what the system has to allow for so many clients, check by check.
+ *
+ * Reads files of /proc (or of a directory that looks like it) and prints one line for each check,
+ * with what to do where something is wrong. The program has one thread.
+ */
+#ifndef STENTORCTL_DOCTOR_CHECKS_H
+#define STENTORCTL_DOCTOR_CHECKS_H
+
+#include <stdbool.h>
+
+struct doctor {
+    const char *proc; /* "/proc" */
+    long clients;     /* that are to be served */
+    long user_bytes;  /* of stentord's memory for each */
+    long pid;         /* of the server; 0: it does not run, or not here */
+    unsigned warnings;
+    unsigned errors;
+};
+
+void doctor_check_all(struct doctor *doctor);
+
+#endif
