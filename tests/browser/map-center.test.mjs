@@ -230,6 +230,29 @@ test('where no WebSocket gets through, it is Server-Sent Events', withServer(con
   await closeAll(page, desk);
 }));
 
+test('where nothing gets through, the page says so', withServer(config, async (server) => {
+  const page = await browser.open('about:blank');
+  await page.addInitScript(() => {
+    window.WebSocket = class {
+      constructor() {
+        setTimeout(() => this.onclose?.());
+      }
+      close() {}
+    };
+    window.EventSource = class extends EventTarget {
+      constructor() {
+        super();
+        setTimeout(() => this.onerror?.());
+      }
+      close() {}
+    };
+  });
+  await page.goto(urlOf(server.clients));
+  await page.getByText('The server cannot be reached').waitFor();
+  assert.match(await page.locator('#link').innerText(), /^No connection since/);
+  await closeAll(page);
+}));
+
 test('a restarted server gets the night back from the desk', async (t) => {
   let port;
   let desk;
@@ -286,12 +309,17 @@ test('with a wrong key nothing goes on air, and everything does with the right o
   const viewer = await openViewer(server.clients);
   const desk = await openDesk(server, { key: 'wrong' });
   await desk.getByText('To publish, the desk needs').waitFor();
-  assert.match(await desk.locator('#air').innerText(), /^Not on air: a key is needed\. 1 change waiting/);
+  await desk.keyboard.press('Escape'); // one may go on without
+  await desk.getByText('To publish, the desk needs').waitFor({ state: 'hidden' });
+  await tile(desk, 'AK').click();
+  await desk.locator('[data-to=b]').click();
+  await desk.getByText('To publish, the desk needs').waitFor();
+  assert.match(await desk.locator('#air').innerText(), /^Not on air: a key is needed\. 2 changes waiting/);
   await desk.getByRole('textbox', { name: 'Key' }).fill(KEY);
   await desk.getByRole('button', { name: 'Go on air' }).click();
   await onAir(desk);
   await call(desk, 'OH', 'a');
-  await untilMap(viewer, { OH: 'a' });
+  await untilMap(viewer, { AK: 'b', OH: 'a' });
   desk.errors = desk.errors.filter((text) => !/401/.test(text));
   await closeAll(viewer, desk);
 }));

@@ -16,6 +16,7 @@ const timeline = new Timeline($("timeline"), actionsOf);
 let scheduled = 0;
 let rewindTo = null;
 let lastCall = 0; // when it was made
+let asked = false; // for the key
 
 // --- What is seen
 
@@ -71,7 +72,14 @@ function render() {
   tally.show(calls);
   timeline.show(desk.night.timeline());
   showState();
-  if (desk.status.kind === "key" && !document.querySelector("dialog[open]")) $("key-dialog").showModal();
+  askKey();
+}
+
+// Once each time that it turns out to be needed: whoever closes the dialog may go on without.
+function askKey() {
+  const needed = desk.status.kind === "key";
+  if (needed && !asked && !document.querySelector("dialog[open]")) $("key-dialog").showModal();
+  asked = needed && (asked || $("key-dialog").open);
 }
 
 function schedule() {
@@ -127,7 +135,7 @@ function onClose(id, act) {
 onClose("rewind-dialog", (answer) => answer === "yes" && desk.apply(desk.night.rewind(rewindTo)));
 onClose("begin-dialog", (answer) => answer === "yes" && desk.apply(desk.night.begin($("night-title").value.trim() || "Election night")));
 onClose("saved-dialog", (answer) => answer === "yes" && desk.restore());
-onClose("key-dialog", () => (desk.key = $("key").value));
+onClose("key-dialog", (answer) => answer === "yes" && (desk.key = $("key").value));
 for (const button of document.querySelectorAll("dialog [data-cancel]")) {
   button.addEventListener("click", () => button.closest("dialog").close(""));
 }

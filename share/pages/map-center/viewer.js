@@ -51,7 +51,8 @@ function showScrubber(entries) {
 
 function showNotice() {
   let text = "";
-  if (feed.state === "lost") text = `This is what was known at ${clock(feed.since, true)}. The page goes on by itself.`;
+  if (feed.state === "lost" && !joined) text = "The server cannot be reached. The page goes on by itself.";
+  else if (feed.state === "lost") text = `This is what was known at ${clock(feed.since, true)}. The page goes on by itself.`;
   else if (joined && night.id === 0) text = "The desk has not begun the night yet. This page fills by itself.";
   else if (joined && !heard) text = "The server was restarted. This is what was known before; the desk has not come back yet.";
   $("notice").textContent = text;
