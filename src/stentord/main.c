@@ -12,6 +12,7 @@
 #include "process.h"
 #include "server.h"
 #include "stentor/base/log.h"
+#include "tls_memory.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
     struct config *config;
     int status;
 
+    tls_memory_init();
     main_parse(argc, argv, &arguments);
     config = config_load(arguments.config, &mistakes);
     if (config == NULL) {
