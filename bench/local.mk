@@ -1,10 +1,12 @@
 # bench: measurements that anyone can rerun; see bench/README.md. Nothing here is installed.
 
-noinst_PROGRAMS += bench/sendloop bench/longpoll
+noinst_PROGRAMS += bench/sendloop bench/longpoll bench/tlsclients
 bench_sendloop_SOURCES = bench/sendloop.c
 bench_sendloop_LDADD = $(COMMON_LIBS)
 bench_longpoll_SOURCES = bench/longpoll.c
 bench_longpoll_LDADD = libswarm.a $(COMMON_LIBS)
+bench_tlsclients_SOURCES = bench/tlsclients.c
+bench_tlsclients_LDADD = $(COMMON_LIBS)
 
 EXTRA_DIST += \
 	bench/README.md \
@@ -15,10 +17,12 @@ EXTRA_DIST += \
 	bench/peers.sh \
 	bench/pings.sh \
 	bench/slow.sh \
+	bench/tls.sh \
 	bench/transports.sh \
-	bench/tuning.sh \
 	bench/clients.py \
 	bench/pings.py \
+	bench/publish.py \
+	bench/tls.py \
 	bench/slow.py \
 	bench/report.py \
 	bench/socketio.mjs
