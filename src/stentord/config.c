@@ -331,9 +331,9 @@ static void config_syntax(const config_t *file, const char *path, struct strbuf 
                       config_error_text(file));
 }
 
-struct config *config_load(const char *path, struct strbuf *mistakes)
+struct config *config_load(const char *path, const struct config *old, struct strbuf *mistakes)
 {
-    struct config_reader reader = {.path = path, .lines = mistakes};
+    struct config_reader reader = {.path = path, .old = old, .lines = mistakes};
     const config_setting_t *root;
     config_t file;
 

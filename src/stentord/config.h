@@ -100,8 +100,10 @@ struct config {
 };
 
 /* Reads and checks the file, and what it names. NULL after any mistake; each is a line in
- * `mistakes`: FILE:LINE: OPTION: what is wrong and what to do. */
-struct config *config_load(const char *path, struct strbuf *mistakes) MUST_CHECK;
+ * `mistakes`: FILE:LINE: OPTION: what is wrong and what to do. `old` is the configuration by which
+ * the server runs that reads it again; NULL: it starts. */
+struct config *config_load(const char *path, const struct config *old,
+                           struct strbuf *mistakes) MUST_CHECK;
 
 /* Makes `fresh`, which nobody else has seen yet, something that a server which runs by `old` can
  * take over: what cannot change while it runs stays as it is in `old`. Each line in `changed` says

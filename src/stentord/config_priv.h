@@ -35,6 +35,7 @@ static inline void *config_field(const struct config *config, const struct optio
 
 struct config_reader {
     const char *path;
+    const struct config *old; /* by which the server runs; NULL: it starts */
     struct config *config;
     struct strbuf *lines; /* of mistakes */
     unsigned mistakes;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config_priv.h"
+#include "tls_context.h"
 
 static bool config_equal(const struct config *a, const struct config *b,
                          const struct option *option)
@@ -213,6 +214,23 @@ bool config_same_listener(const struct config_listener *a, const struct config_l
            (a->port == b->port || strncmp(a->address, "unix:", 5) == 0);
 }
 
+/* Says where new connections get other certificates. */
+static void config_succeed_certificates(const struct config *fresh, const struct config *old,
+                                        struct strbuf *changed)
+{
+    for (size_t i = 0; i < fresh->listener_count; i++) {
+        const struct config_listener *listener = &fresh->listeners[i];
+
+        for (size_t k = 0; k < old->listener_count; k++)
+            if (config_same_listener(listener, &old->listeners[k]) &&
+                listener->tls_context != NULL && old->listeners[k].tls_context != NULL &&
+                !tls_context_same_certificates(listener->tls_context,
+                                               old->listeners[k].tls_context))
+                strbuf_printf(changed, "listeners: other certificates at %s port %d\n",
+                              listener->address, listener->port);
+    }
+}
+
 void config_succeed(struct config *fresh, const struct config *old, struct strbuf *changed,
                     struct strbuf *kept)
 {
@@ -236,4 +254,5 @@ void config_succeed(struct config *fresh, const struct config *old, struct strbu
     }
     if (!config_same_rooms(fresh, old))
         strbuf_append_str(changed, "rooms: changed\n");
+    config_succeed_certificates(fresh, old, changed);
 }

@@ -9,7 +9,7 @@
 static const char config_tls_hint[] =
     "is a group: tls = { certificates = ( { chain = \"/a/chain.pem\"; key = \"/a/key.pem\"; } ); }";
 
-/* The members with a text, in the order of struct config_tls. */
+/* The members with a text that is no file's name. */
 static const struct {
     const char *name;
     size_t offset;
@@ -21,8 +21,6 @@ static const struct {
      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"},
     {"curves", offsetof(struct config_tls, curves), ""},
     {"client_certificates", offsetof(struct config_tls, client_certificates), "off"},
-    {"client_ca", offsetof(struct config_tls, client_ca), ""},
-    {"ticket_keys", offsetof(struct config_tls, ticket_keys), ""},
 };
 
 static char **config_tls_text(struct config_tls *tls, size_t i)
@@ -45,6 +43,20 @@ static char *config_tls_read_text(struct config_reader *reader, const config_set
     return config_strdup(text);
 }
 
+/* The same for the name of a file: relative ones begin where the configuration is. */
+static char *config_tls_read_file(struct config_reader *reader, const config_setting_t *group,
+                                  const char *name)
+{
+    char *text = config_tls_read_text(reader, group, name, "");
+    char *path;
+
+    if (*text == '\0')
+        return text;
+    path = config_resolve(reader->config, text);
+    free(text);
+    return path;
+}
+
 static void config_tls_read_certificate(struct config_reader *reader, const config_setting_t *group,
                                         struct config_certificate *certificate)
 {
@@ -56,9 +68,9 @@ static void config_tls_read_certificate(struct config_reader *reader, const conf
         return;
     }
     config_check_members(reader, group, "listeners", known);
-    certificate->chain = config_tls_read_text(reader, group, "chain", "");
-    certificate->key = config_tls_read_text(reader, group, "key", "");
-    certificate->ocsp = config_tls_read_text(reader, group, "ocsp", "");
+    certificate->chain = config_tls_read_file(reader, group, "chain");
+    certificate->key = config_tls_read_file(reader, group, "key");
+    certificate->ocsp = config_tls_read_file(reader, group, "ocsp");
     if (*certificate->chain == '\0' || *certificate->key == '\0')
         config_mistake(reader, group, "listeners",
                        "tls: each certificate has a chain and a key: files in PEM format");
@@ -94,6 +106,8 @@ static void config_tls_read_others(struct config_reader *reader, const config_se
          seconds > 3600))
         config_mistake(reader, group, "listeners",
                        "tls: handshake_timeout must be a number of seconds from 1 to 3600");
+    tls->client_ca = config_tls_read_file(reader, group, "client_ca");
+    tls->ticket_keys = config_tls_read_file(reader, group, "ticket_keys");
     tls->tickets = tickets != 0;
     tls->handshake_timeout = seconds;
 }
@@ -119,7 +133,7 @@ static void config_tls_load(struct config_reader *reader, const config_setting_t
 {
     struct strbuf mistakes = STRBUF_INIT, warnings = STRBUF_INIT;
 
-    listener->tls_context = tls_context_new(listener->tls, &mistakes, &warnings);
+    listener->tls_context = tls_context_new(listener->tls, reader->old, &mistakes, &warnings);
     if (listener->tls_context == NULL && mistakes.len == 0)
         strbuf_append_str(&mistakes, "there is no memory for it\n");
     config_tls_report(reader, group, &mistakes, true);
@@ -164,5 +178,7 @@ void config_tls_free(struct config_listener *listener)
     free(tls->certificates);
     for (size_t i = 0; i < ARRAY_LEN(config_tls_texts); i++)
         free(*config_tls_text(tls, i));
+    free(tls->client_ca);
+    free(tls->ticket_keys);
     free(tls);
 }

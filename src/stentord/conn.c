@@ -353,6 +353,20 @@ static void conn_on_eof(struct conn *conn)
     conn_update_events(conn);
 }
 
+/* Reads into the thread's scratch. The transport may have answered to something by itself, and the
+ * socket be full of that. */
+static ssize_t conn_receive(struct conn *conn)
+{
+    bool sealed = conn->sealed;
+    ssize_t n = conn->transport->read(conn, conn->thread->scratch, IO_THREAD_SCRATCH);
+    int error = errno;
+
+    if (conn->sealed && !sealed && conn->phase != CONN_DEAD)
+        conn_on_blocked(conn);
+    errno = error;
+    return n;
+}
+
 void conn_read_now(struct conn *conn)
 {
     struct io_thread *thread = conn->thread;
@@ -363,7 +377,7 @@ void conn_read_now(struct conn *conn)
         conn->protocol->on_readable(conn);
         return;
     }
-    ssize_t n = conn->transport->read(conn, thread->scratch, IO_THREAD_SCRATCH);
+    ssize_t n = conn_receive(conn);
 
     if (n > 0) {
         stats_add(&thread->stats.received_bytes, (uint64_t)n);

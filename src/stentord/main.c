@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 
     tls_memory_init();
     main_parse(argc, argv, &arguments);
-    config = config_load(arguments.config, &mistakes);
+    config = config_load(arguments.config, NULL, &mistakes);
     if (config == NULL) {
         fputs(strbuf_cstr(&mistakes), stderr);
         strbuf_free(&mistakes);

@@ -193,7 +193,7 @@ static bool reload_prepare(struct reload *reload)
 {
     struct server *server = reload->server;
 
-    reload->config = config_load(server->config->path, &reload->mistakes);
+    reload->config = config_load(server->config->path, server->config, &reload->mistakes);
     if (reload->config == NULL)
         return false;
     if (!reload_check_logs(reload))
@@ -278,6 +278,7 @@ static void reload_commit(struct reload *reload)
 
     reload_log_lines(&reload->changed, log_info);
     reload_log_lines(&reload->kept, log_warning);
+    config_log_warnings(reload->config);
     config_unref(&server->config);
     server->config = config_ref(reload->config);
     server_apply_config(server);

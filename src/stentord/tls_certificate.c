@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "stentor/base/obj.h"
 #include "tls_error.h"
@@ -37,8 +38,9 @@ static BIO *certificate_open(const char *file, struct strbuf *mistakes)
     bio = BIO_new_file(file, "r");
     if (bio != NULL)
         return bio;
-    strbuf_printf(mistakes, "%s cannot be read: %s%s\n", file, strerror(errno),
-                  errno == EACCES ? "; give the group that the server runs as the right to" : "");
+    strbuf_printf(
+        mistakes, "%s cannot be read: %s%s\n", file, strerror(errno),
+        errno == EACCES ? "; give the group of the user that the server runs as the right to" : "");
     ERR_clear_error();
     return NULL;
 }
@@ -72,11 +74,47 @@ static bool certificate_read_chain(struct tls_certificate *certificate, const ch
     return good;
 }
 
-static bool certificate_read_key(struct tls_certificate *certificate, const char *file,
-                                 struct strbuf *mistakes)
+/* The key of the certificate among those that the server has been given before. */
+static EVP_PKEY *certificate_known_key(const struct tls_certificate *certificate,
+                                       const struct config *old)
 {
-    BIO *bio = certificate_open(file, mistakes);
+    for (size_t i = 0; old != NULL && i < old->listener_count; i++) {
+        const struct tls_context *context = old->listeners[i].tls_context;
 
+        for (size_t k = 0; context != NULL && k < context->certificate_count; k++)
+            if (X509_check_private_key(certificate->leaf, context->certificates[k].key) == 1)
+                return context->certificates[k].key;
+    }
+    ERR_clear_error();
+    return NULL;
+}
+
+/* The file is for root's eyes, and the server is not root any more. */
+static bool certificate_keep_key(struct tls_certificate *certificate, const char *file,
+                                 const struct config *old, struct strbuf *warnings)
+{
+    EVP_PKEY *key =
+        access(file, R_OK) < 0 && errno == EACCES ? certificate_known_key(certificate, old) : NULL;
+
+    if (key == NULL || EVP_PKEY_up_ref(key) != 1)
+        return false;
+    certificate->key = key;
+    strbuf_printf(warnings,
+                  "%s cannot be read by the user that the server runs as; the key that was read "
+                  "before stays, as the certificate is still for it\n",
+                  file);
+    return true;
+}
+
+static bool certificate_read_key(struct tls_certificate *certificate, const char *file,
+                                 const struct config *old, struct strbuf *mistakes,
+                                 struct strbuf *warnings)
+{
+    BIO *bio;
+
+    if (certificate_keep_key(certificate, file, old, warnings))
+        return true;
+    bio = certificate_open(file, mistakes);
     if (bio == NULL)
         return false;
     certificate->key = PEM_read_bio_PrivateKey(bio, NULL, certificate_no_passphrase, NULL);
@@ -296,11 +334,11 @@ static bool certificate_read_ocsp(struct tls_certificate *certificate, const cha
 }
 
 bool tls_certificate_load(struct tls_certificate *certificate,
-                          const struct config_certificate *config, struct strbuf *mistakes,
-                          struct strbuf *warnings)
+                          const struct config_certificate *config, const struct config *old,
+                          struct strbuf *mistakes, struct strbuf *warnings)
 {
     if (!certificate_read_chain(certificate, config->chain, mistakes) ||
-        !certificate_read_key(certificate, config->key, mistakes) ||
+        !certificate_read_key(certificate, config->key, old, mistakes, warnings) ||
         !certificate_check_order(certificate, mistakes) || !certificate_read_names(certificate))
         return false;
     if (*config->ocsp != '\0' &&

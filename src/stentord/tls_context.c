@@ -305,7 +305,8 @@ static bool context_make_ctxs(struct tls_context *context, const struct config_t
 /* --- The whole */
 
 static bool context_load_certificates(struct tls_context *context, const struct config_tls *config,
-                                      struct strbuf *mistakes, struct strbuf *warnings)
+                                      const struct config *old, struct strbuf *mistakes,
+                                      struct strbuf *warnings)
 {
     bool ok = true;
 
@@ -321,13 +322,14 @@ static bool context_load_certificates(struct tls_context *context, const struct 
 
         certificate->file = strdup(config->certificates[i].chain);
         ok = certificate->file != NULL &&
-             tls_certificate_load(certificate, &config->certificates[i], mistakes, warnings) && ok;
+             tls_certificate_load(certificate, &config->certificates[i], old, mistakes, warnings) &&
+             ok;
     }
     return ok;
 }
 
-struct tls_context *tls_context_new(const struct config_tls *config, struct strbuf *mistakes,
-                                    struct strbuf *warnings)
+struct tls_context *tls_context_new(const struct config_tls *config, const struct config *old,
+                                    struct strbuf *mistakes, struct strbuf *warnings)
 {
     struct tls_context *context = calloc(1, sizeof(*context));
 
@@ -335,7 +337,7 @@ struct tls_context *tls_context_new(const struct config_tls *config, struct strb
         return NULL;
     atomic_init(&context->refs, 1);
     context->handshake_timeout = config->handshake_timeout;
-    if (!context_load_certificates(context, config, mistakes, warnings) ||
+    if (!context_load_certificates(context, config, old, mistakes, warnings) ||
         !context_collect_names(context)) {
         tls_context_unref(&context);
         return NULL;
@@ -377,6 +379,16 @@ void tls_context_unref(struct tls_context **slot)
     *slot = NULL;
     if (context != NULL && atomic_fetch_sub_explicit(&context->refs, 1, memory_order_acq_rel) == 1)
         context_free(context);
+}
+
+bool tls_context_same_certificates(const struct tls_context *a, const struct tls_context *b)
+{
+    if (a == NULL || b == NULL || a->certificate_count != b->certificate_count)
+        return a == b;
+    for (size_t i = 0; i < a->certificate_count; i++)
+        if (X509_cmp(a->certificates[i].leaf, b->certificates[i].leaf) != 0)
+            return false;
+    return true;
 }
 
 int tls_context_timeout(const struct tls_context *context)

@@ -18,9 +18,14 @@ struct tls_context;
 
 /* Reads and checks everything that the configuration names. NULL after any mistake; each is a line
  * in `mistakes` that says what to do. What works and is probably not meant, such as a certificate
- * that has expired, is a line in `warnings`. */
-struct tls_context *tls_context_new(const struct config_tls *config, struct strbuf *mistakes,
-                                    struct strbuf *warnings) MUST_CHECK;
+ * that has expired, is a line in `warnings`. A key that was for root's eyes, which the server has
+ * given up meanwhile, is taken from `old`, the configuration by which it runs (NULL: none), if the
+ * certificate is still for that key. */
+struct tls_context *tls_context_new(const struct config_tls *config, const struct config *old,
+                                    struct strbuf *mistakes, struct strbuf *warnings) MUST_CHECK;
+
+/* Have both the same certificates? Either may be NULL. */
+bool tls_context_same_certificates(const struct tls_context *a, const struct tls_context *b);
 
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context **context);

@@ -56,10 +56,10 @@ struct tls_context {
     size_t ticket_key_count;
 };
 
-/* tls_certificate.c: reads one. False after a mistake. */
+/* tls_certificate.c: reads one, as tls_context_new does all. False after a mistake. */
 bool tls_certificate_load(struct tls_certificate *certificate,
-                          const struct config_certificate *config, struct strbuf *mistakes,
-                          struct strbuf *warnings) MUST_CHECK;
+                          const struct config_certificate *config, const struct config *old,
+                          struct strbuf *mistakes, struct strbuf *warnings) MUST_CHECK;
 void tls_certificate_free(struct tls_certificate *certificate);
 
 /* tls_ticket.c: the keys of a file; and tickets made and read for handshakes of that context. */

@@ -126,7 +126,7 @@ static struct config *fixture_config(const char *options)
 
     ENSURE(fd >= 0 && write(fd, options, strlen(options)) == (ssize_t)strlen(options));
     close(fd);
-    config = config_load(path, &mistakes);
+    config = config_load(path, NULL, &mistakes);
     unlink(path);
     ENSURE(config != NULL);
     strbuf_free(&mistakes);

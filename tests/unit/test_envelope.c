@@ -20,7 +20,7 @@ static int setup(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
     close(fd);
-    config = config_load(path, &mistakes);
+    config = config_load(path, NULL, &mistakes);
     unlink(path);
     return config != NULL ? 0 : -1;
 }
