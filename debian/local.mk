@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	debian/tests/control \
 	debian/tests/restart-and-purge \
 	debian/tests/round-trip \
+	debian/tests/tls \
 	script/package \
 	script/package-test \
 	tests/package/life
