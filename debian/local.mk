@@ -26,5 +26,7 @@ EXTRA_DIST += \
 	debian/tests/round-trip \
 	debian/tests/tls \
 	script/package \
+	script/package-boot \
 	script/package-test \
-	tests/package/life
+	tests/package/life \
+	tests/package/life-systemd
