@@ -1,5 +1,6 @@
 #include "stentor/base/histogram.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void histogram_init(struct histogram *histogram)
@@ -58,6 +59,60 @@ void histogram_merge(struct histogram *histogram, const struct histogram *from)
         histogram->min = from->min;
     if (from->max > histogram->max)
         histogram->max = from->max;
+}
+
+bool histogram_compact(const struct histogram *histogram, struct histogram_sparse *sparse)
+{
+    unsigned used = 0;
+
+    *sparse = (struct histogram_sparse){.count = histogram->count,
+                                        .sum = histogram->sum,
+                                        .min = histogram->min,
+                                        .max = histogram->max};
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        used += histogram->buckets[i] > 0;
+    if (used == 0)
+        return true;
+    sparse->cells = calloc(used, sizeof(*sparse->cells));
+    if (sparse->cells == NULL)
+        return false;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (histogram->buckets[i] > 0)
+            sparse->cells[sparse->used++] = (struct histogram_cell){i, histogram->buckets[i]};
+    return true;
+}
+
+void histogram_sparse_free(struct histogram_sparse *sparse)
+{
+    free(sparse->cells);
+    memset(sparse, 0, sizeof(*sparse));
+}
+
+static bool histogram_sparse_valid(const struct histogram_sparse *sparse)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < sparse->used; i++) {
+        if (sparse->cells[i].index >= HISTOGRAM_BUCKETS ||
+            __builtin_add_overflow(count, sparse->cells[i].count, &count))
+            return false;
+    }
+    return count == sparse->count;
+}
+
+bool histogram_merge_sparse(struct histogram *histogram, const struct histogram_sparse *from)
+{
+    if (!histogram_sparse_valid(from))
+        return false;
+    for (unsigned i = 0; i < from->used; i++)
+        histogram->buckets[from->cells[i].index] += from->cells[i].count;
+    histogram->count += from->count;
+    histogram->sum += from->sum;
+    if (from->count > 0 && from->min < histogram->min)
+        histogram->min = from->min;
+    if (from->count > 0 && from->max > histogram->max)
+        histogram->max = from->max;
+    return true;
 }
 
 /* How many of the values the share `q` is: at least one, at most all. */

@@ -154,6 +154,51 @@ static void test_merge_with_empty(void **state)
     assert_memory_equal(&one, &two, sizeof(one));
 }
 
+static void test_sparse_is_exact(void **state)
+{
+    struct histogram_sparse sparse;
+    uint64_t random = 11;
+
+    (void)state;
+    histogram_init(&one);
+    histogram_init(&two);
+    histogram_init(&all);
+    for (size_t i = 0; i < 1000; i++) {
+        uint64_t value = next_value(&random);
+
+        histogram_record(i % 2 == 0 ? &one : &two, value);
+        histogram_record(&all, value);
+    }
+    assert_true(histogram_compact(&two, &sparse));
+    assert_true(sparse.used > 0 && sparse.used <= 500);
+    assert_true(histogram_merge_sparse(&one, &sparse));
+    assert_memory_equal(&one, &all, sizeof(one));
+    histogram_sparse_free(&sparse);
+    histogram_init(&two);
+    assert_true(histogram_compact(&two, &sparse));
+    assert_null(sparse.cells);
+    assert_true(histogram_merge_sparse(&one, &sparse));
+    assert_memory_equal(&one, &all, sizeof(one));
+}
+
+/* What comes from elsewhere may contradict itself. */
+static void test_sparse_is_checked(void **state)
+{
+    struct histogram_cell cells[] = {{3, 2}, {HISTOGRAM_BUCKETS, 1}};
+    struct histogram_sparse sparse = {3, 9, 3, 3, 2, cells};
+
+    (void)state;
+    histogram_init(&one);
+    histogram_init(&two);
+    assert_false(histogram_merge_sparse(&one, &sparse));
+    sparse.used = 1;
+    assert_false(histogram_merge_sparse(&one, &sparse)); /* the sum is another one */
+    assert_memory_equal(&one, &two, sizeof(one));
+    sparse.count = 2;
+    assert_true(histogram_merge_sparse(&one, &sparse));
+    assert_int_equal(one.count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +209,8 @@ int main(void)
         cmocka_unit_test(test_relative_error),
         cmocka_unit_test(test_merge_is_exact),
         cmocka_unit_test(test_merge_with_empty),
+        cmocka_unit_test(test_sparse_is_exact),
+        cmocka_unit_test(test_sparse_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

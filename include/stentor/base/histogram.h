@@ -37,12 +37,34 @@ struct histogram_bucket {
     uint64_t count;
 };
 
+/* The same without the buckets that count nothing: to keep or to send many of them. */
+struct histogram_cell {
+    uint32_t index; /* of the bucket; ascending */
+    uint64_t count; /* at least 1 */
+};
+
+struct histogram_sparse {
+    uint64_t count, sum, min, max;
+    unsigned used;
+    struct histogram_cell *cells; /* NULL when there are none */
+};
+
 void histogram_init(struct histogram *histogram);
 
 void histogram_record(struct histogram *histogram, uint64_t value);
 
 /* Adds everything that `from` holds. */
 void histogram_merge(struct histogram *histogram, const struct histogram *from);
+
+/* The histogram without its empty buckets; false when memory is out. histogram_sparse_free is due.
+ */
+bool histogram_compact(const struct histogram *histogram,
+                       struct histogram_sparse *sparse) MUST_CHECK;
+void histogram_sparse_free(struct histogram_sparse *sparse);
+
+/* Adds everything that `from` holds. False, and nothing is added, when it contradicts itself. */
+bool histogram_merge_sparse(struct histogram *histogram,
+                            const struct histogram_sparse *from) MUST_CHECK;
 
 /* The value that the share `q` (0 to 1) of the values does not exceed: the top of its bucket, never
  * more than the largest value. 0 when the histogram is empty. */
