@@ -16,11 +16,9 @@
 #include "../src/swarm/answer.h"
 #include "../src/swarm/audience.h"
 #include "../src/swarm/client.h"
+#include "../src/swarm/command.h"
 #include "../src/swarm/crowd.h"
-#include "../src/swarm/options.h"
-#include "../src/swarm/report.h"
-#include "../src/swarm/report_json.h"
-#include "../src/swarm/swarm.h"
+#include "../src/swarm/mix.h"
 #include "../src/swarm/transport.h"
 
 enum { LONGPOLL_OK = 200, LONGPOLL_NOT_MODIFIED = 304, LONGPOLL_TIMEOUT = 408 };
@@ -132,40 +130,9 @@ static const struct transport longpoll_transport = {
     .joined_by_handshake = true,
 };
 
-static int run(const struct options *options)
-{
-    const char *error;
-    struct swarm *swarm = swarm_new(options, &error);
-    int status;
-
-    if (swarm == NULL) {
-        fprintf(stderr, "longpoll: %s\n", error);
-        return 1;
-    }
-    report_warn_limits(swarm, stderr);
-    swarm_run(swarm);
-    report_print(swarm, stdout);
-    status = swarm_passed(swarm) ? 0 : 1;
-    if (options->json_file != NULL && !report_json_write(swarm, options->json_file)) {
-        fprintf(stderr, "longpoll: cannot write %s\n", options->json_file);
-        status = 1;
-    }
-    swarm_free(&swarm);
-    return status;
-}
-
 int main(int argc, char **argv)
 {
-    struct options options;
+    static const struct mix mix = {1, 1, {{&longpoll_transport, 1}}};
 
-    switch (options_parse(&options, argc, argv)) {
-    case OPTIONS_RUN:
-        break;
-    case OPTIONS_DONE:
-        return 0;
-    case OPTIONS_BAD:
-        return 2;
-    }
-    options.mix = (struct mix){1, 1, {{&longpoll_transport, 1}}};
-    return run(&options);
+    return command_run(argc, argv, &mix);
 }

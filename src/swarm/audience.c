@@ -9,6 +9,7 @@ void audience_init(struct audience *audience, const struct transport *transport,
 {
     memset(audience, 0, sizeof(*audience));
     audience->transport = transport;
+    histogram_init(&audience->connect_delay);
     transport_append_target(transport, &audience->target, options);
     transport_append_headers(transport, &audience->headers, options);
     ENSURE(!audience->target.failed && !audience->headers.failed);

@@ -1,10 +1,14 @@
 #include "client.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "stentor/base/obj.h"
 
 #include "answer.h"
 #include "audience.h"
 #include "crowd.h"
+#include "crowd_behaviour.h"
 #include "payload.h"
 
 #define CLIENT_MAGIC 0x5c11e275u
@@ -70,14 +74,20 @@ const char *client_reconnect(struct client *client)
     return client_connect(client);
 }
 
-void client_start(struct client *client, struct crowd *crowd, struct audience *audience)
+void client_adopt(struct client *client, struct link *link)
+{
+    link_close(&client->link);
+    link_adopt(&client->link, link, &client_link_ops);
+}
+
+void client_start(struct client *client)
 {
     const char *cause;
 
     OBJ_INIT(client, CLIENT_MAGIC);
-    client->crowd = crowd;
-    client->audience = audience;
     client->state = CLIENT_CONNECTING;
+    client->upgraded = false;
+    client->link.narrow = client->kind > BEHAVIOUR_CHURN;
     cause = client_connect(client);
     if (cause != NULL)
         client_drop(client, cause);
@@ -85,6 +95,8 @@ void client_start(struct client *client, struct crowd *crowd, struct audience *a
 
 void client_end(struct client *client)
 {
+    enum client_state was = client->state;
+
     if (client->state == CLIENT_UNUSED || client->state == CLIENT_CLOSED)
         return;
     link_close(&client->link);
@@ -92,7 +104,10 @@ void client_end(struct client *client)
     if (client_ops(client)->release != NULL)
         client_ops(client)->release(client);
     crowd_stop_beat(client->crowd, client);
+    free(client->session);
+    client->session = NULL;
     client->state = CLIENT_CLOSED;
+    crowd_behaviour_on_closed(client->crowd, client, was);
 }
 
 void client_drop(struct client *client, const char *cause)
@@ -117,13 +132,27 @@ void client_close(struct client *client)
     client_ops(client)->close(client);
 }
 
+void client_name(struct client *client, struct span session)
+{
+    if (client->crowd->directed->rate == 0 || client->session != NULL || session.len <= 2)
+        return;
+    client->session = strndup(session.ptr + 1, session.len - 2); /* without its quotes */
+    ENSURE(client->session != NULL);
+}
+
 void client_deliver(struct client *client, struct span text)
 {
     struct crowd *crowd = client->crowd;
     uint64_t n, t;
 
-    if (client->state == CLIENT_JOINED && payload_scan(text.ptr, text.len, &n, &t))
-        measure_arrival(crowd->measure, &client->track, n, t, crowd->links.now_ns);
+    if (client->state != CLIENT_JOINED || client->speaker)
+        return;
+    if (!client_measured(client))
+        crowd_behaviour_on_message(crowd, client);
+    else if (payload_scan(text.ptr, text.len, &n, &t))
+        crowd_on_arrival(crowd, client, n, t);
+    else
+        directed_arrival(crowd->directed, client, text, crowd->links.now_ns);
 }
 
 void client_note_gap(struct client *client)

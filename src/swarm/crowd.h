@@ -2,7 +2,9 @@
  * crowd.h - all simulated clients: when they connect, what they share, what became of them.
  *
  * Connects follow an open-loop schedule: client `i` is due at start + i * ramp / clients, whatever
- * became of the others. There is no pool and no limit of connects under way.
+ * became of the others. There is no pool and no limit of connects under way. Of several processes
+ * each has every so-manieth client, so that all connect in turn.
+ * crowd_behaviour.h looks after clients that leave and come back, or do not read as they could.
  * The crowd owns its clients and the buffers that they share. One thread; one event base, which
  * like the options and the measure belongs to the caller and must outlive the crowd.
  */
@@ -23,9 +25,12 @@
 #include "alarm.h"
 #include "audience.h"
 #include "client.h"
+#include "directed.h"
 #include "link.h"
 #include "measure.h"
 #include "options.h"
+#include "result.h"
+#include "role.h"
 #include "tally.h"
 #include "timeline.h"
 
@@ -34,8 +39,11 @@ enum { CROWD_MAX_MESSAGE = 64 << 20 };
 struct crowd {
     unsigned magic;
     const struct options *options;
+    const struct role *role;
     struct measure *measure;
-    struct client *clients;
+    struct directed *directed;
+    struct client *clients;             /* one more than `count`: the last one is the speaker */
+    unsigned count;                     /* this process's part of the options' clients */
     struct audience audiences[MIX_MAX]; /* one per share of the options' mix */
     struct links links;                 /* of the clients */
 
@@ -46,13 +54,14 @@ struct crowd {
 
     unsigned connected;  /* that ever joined */
     unsigned joined;     /* at this time */
+    unsigned measured;   /* of these, those whose messages count */
     uint64_t settled_ns; /* when the last connect was decided */
     bool closing;
     struct tally failures; /* of all audiences, as the next one */
     struct tally losses;
-    struct histogram connect_delay; /* from the planned connect until joined */
-    struct histogram connect_lag;   /* from the planned connect until it began */
-    struct timeline connects;
+    struct histogram connect_lag; /* from the planned connect until it began */
+    struct timeline begun;        /* connects */
+    struct timeline connects;     /* that succeeded */
     struct timeline pings;
     uint64_t ping_interval_ns; /* as announced, or else as seen between two pings; 0: unknown */
 
@@ -60,6 +69,14 @@ struct crowd {
      * so that whoever has sent one goes to the end. */
     TAILQ_HEAD(, client) beats;
     uint64_t beat_interval_ns;
+
+    struct wheel wheel;                /* the clients' timers */
+    TAILQ_HEAD(, client) returning;    /* that come back now */
+    TAILQ_HEAD(, client) slow;         /* that read slowly */
+    uint64_t slow_ns;                  /* up to when these have been served */
+    unsigned goodbyes[2];              /* how many left with and without one */
+    unsigned cut[2];                   /* how many were spared and taken by storms */
+    struct result_behaviour behaviour; /* what became of all that */
 
     /* What clients share while one of them is being served. */
     struct ws_reader reader; /* idle between two reads */
@@ -74,16 +91,27 @@ struct crowd {
     uint64_t due_ns;
     unsigned in_flight;
     void (*on_due)(void *arg, uint64_t now_ns);
+    void (*on_early)(void *arg, uint64_t n, uint64_t t); /* a message that is not known yet */
     void *arg;
 };
 
 /* NULL when it cannot be set up; `*error` says why. */
 struct crowd *crowd_new(struct event_base *base, const struct options *options,
-                        struct measure *measure, const char **error) MUST_CHECK;
+                        const struct role *role, struct measure *measure, struct directed *directed,
+                        const char **error) MUST_CHECK;
 void crowd_free(struct crowd **crowd);
 
-/* Begins to connect. */
-void crowd_start(struct crowd *crowd);
+/* Says so when the clients will not fit into this machine's limits. */
+void crowd_warn(const struct crowd *crowd);
+
+/* Begins to connect at that time. */
+void crowd_start(struct crowd *crowd, uint64_t at_ns);
+
+/* A further client connects, which is not counted: it publishes (crowd_speak). */
+void crowd_start_speaker(struct crowd *crowd);
+
+/* Publishes by the speaker; NULL, or the cause why not. */
+const char *crowd_speak(struct crowd *crowd, struct span data) MUST_CHECK;
 
 /* No further connects. */
 void crowd_stop(struct crowd *crowd);
@@ -102,9 +130,12 @@ uint64_t crowd_due(const struct crowd *crowd, unsigned i);
 
 /* From clients and their transports: what became of a client. */
 void crowd_on_joined(struct crowd *crowd, struct client *client);
-void crowd_on_failed(struct crowd *crowd, const struct client *client, const char *cause);
+void crowd_on_failed(struct crowd *crowd, struct client *client, const char *cause);
 void crowd_on_lost(struct crowd *crowd, struct client *client, const char *cause);
 void crowd_on_ping(struct crowd *crowd, struct client *client);
+
+/* A client got a message: number `n`, due at `t`. */
+void crowd_on_arrival(struct crowd *crowd, struct client *client, uint64_t n, uint64_t t);
 
 /* The client sends heartbeats from now on, the first one after the interval; or none any more. */
 void crowd_start_beat(struct crowd *crowd, struct client *client, uint64_t interval_ns);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "stentor/base/compiler.h"
 #include "stentor/base/json.h"
@@ -28,6 +29,17 @@ const char *dialect_socketio_packet(struct client *client,
 
 /* Leaves the namespace. */
 const char *dialect_socketio_leave(struct client *client) MUST_CHECK;
+
+/* Sends data to another client by its name on the server; the answer will name `id`. */
+const char *dialect_send(struct client *client, const char *session, struct span data,
+                         uint32_t id) MUST_CHECK;
+
+/* Sends an event of that name, or what comes next to it in the dialect. */
+const char *dialect_emit(struct client *client, const char *event, struct span data) MUST_CHECK;
+
+/* The same for Socket.IO: an event with one argument, and an id for its answer if it has one. */
+const char *dialect_socketio_event(struct client *client, const char *event, struct span data,
+                                   const uint32_t *id) MUST_CHECK;
 
 /* Sends the heartbeat, which was the client's business in protocol 3. */
 const char *dialect_socketio_beat(struct client *client) MUST_CHECK;

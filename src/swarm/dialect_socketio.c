@@ -66,6 +66,27 @@ static const char *socketio_join(struct client *client)
     return socketio_send_with_room(client, &packet, "[\"join\",", "]");
 }
 
+const char *dialect_socketio_event(struct client *client, const char *event, struct span data,
+                                   const uint32_t *id)
+{
+    struct socket_io_packet packet = {.type = SOCKET_IO_EVENT, .namespace = {"/", 1}};
+    struct strbuf array = STRBUF_INIT;
+    const char *cause;
+
+    packet.has_ack = id != NULL;
+    packet.ack = id != NULL ? *id : 0;
+    strbuf_append_char(&array, '[');
+    json_append_string(&array, event, strlen(event));
+    strbuf_append_char(&array, ',');
+    strbuf_append(&array, data.ptr, data.len);
+    strbuf_append_char(&array, ']');
+    ENSURE(!array.failed);
+    packet.data = (struct span){array.data, array.len};
+    cause = socketio_send(client, &packet);
+    strbuf_free(&array);
+    return cause;
+}
+
 const char *dialect_socketio_leave(struct client *client)
 {
     struct socket_io_packet packet = {.type = SOCKET_IO_DISCONNECT, .namespace = {"/", 1}};
@@ -90,6 +111,9 @@ static const char *socketio_opened(struct client *client, struct span text)
 
     if (client->state != CLIENT_JOINING)
         return NULL;
+    if (client->audience->transport->engine_io == ENGINE_IO_PROTOCOL_OLD &&
+        dialect_member(text, "sid", &value))
+        client_name(client, value);
     if (!dialect_member(text, "pingInterval", &value))
         return "engineio_handshake";
     interval_ns = strtoull(value.ptr, NULL, 10) * 1000000u;
@@ -101,23 +125,29 @@ static const char *socketio_opened(struct client *client, struct span text)
     return socketio_connect(client);
 }
 
-static const char *socketio_connected(struct client *client)
+static const char *socketio_connected(struct client *client, struct span data)
 {
     bool old = client->audience->transport->engine_io == ENGINE_IO_PROTOCOL_OLD;
+    struct span sid;
 
     if (client->state != CLIENT_JOINING)
         return NULL;
+    if (dialect_member(data, "sid", &sid))
+        client_name(client, sid);
     if (old && client->crowd->options->room != NULL)
         return socketio_join(client);
     crowd_on_joined(client->crowd, client);
     return NULL;
 }
 
-/* The answer to `join`. */
-static const char *socketio_acknowledged(struct client *client, struct span data)
+/* The answer to `join`, or to a message for another client. */
+static const char *socketio_acknowledged(struct client *client, uint64_t id, struct span data)
 {
-    if (client->state != CLIENT_JOINING)
+    if (client->state != CLIENT_JOINING) {
+        if (!dialect_starts(data, "[{\"ok\":true"))
+            directed_refused(client->crowd->directed, id);
         return NULL;
+    }
     if (!dialect_starts(data, "[{\"ok\":true"))
         return "join_refused";
     crowd_on_joined(client->crowd, client);
@@ -133,11 +163,11 @@ static const char *socketio_event(struct client *client, struct span data)
     return NULL;
 }
 
-static const char *socketio_packet(struct client *client, int type, struct span data)
+static const char *socketio_packet(struct client *client, int type, uint64_t ack, struct span data)
 {
     switch (type) {
     case SOCKET_IO_CONNECT:
-        return socketio_connected(client);
+        return socketio_connected(client, data);
     case SOCKET_IO_CONNECT_ERROR:
         return "connect_error";
     case SOCKET_IO_DISCONNECT:
@@ -146,7 +176,7 @@ static const char *socketio_packet(struct client *client, int type, struct span 
     case SOCKET_IO_BINARY_EVENT:
         return socketio_event(client, data);
     case SOCKET_IO_ACK:
-        return socketio_acknowledged(client, data);
+        return socketio_acknowledged(client, ack, data);
     default:
         return NULL;
     }
@@ -155,13 +185,16 @@ static const char *socketio_packet(struct client *client, int type, struct span 
 /* Events are most of what comes: to find where their data begins, no more of them need be read. */
 static const char *socketio_text(struct client *client, struct span text)
 {
-    size_t head = 0;
+    size_t head = 0, digits;
 
     if (text.len == 0)
         return "socketio_packet";
     while (head < text.len && text.ptr[head] != '[' && text.ptr[head] != '{')
         head++;
+    for (digits = head; digits > 1 && text.ptr[digits - 1] >= '0' && text.ptr[digits - 1] <= '9';)
+        digits--;
     return socketio_packet(client, text.ptr[0] - '0',
+                           digits < head ? strtoull(text.ptr + digits, NULL, 10) : 0,
                            (struct span){text.ptr + head, text.len - head});
 }
 
@@ -172,7 +205,7 @@ static const char *socketio_msgpack(struct client *client, struct span data)
     const char *cause = "bad_msgpack", *error;
 
     if (socket_io_parse_msgpack(data.ptr, data.len, &decoded, &packet, &error))
-        cause = socketio_packet(client, (int)packet.type, packet.data);
+        cause = socketio_packet(client, (int)packet.type, packet.ack, packet.data);
     packjson_free(&decoded);
     return cause;
 }

@@ -1,39 +1,21 @@
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "options.h"
-#include "report.h"
-#include "report_json.h"
-#include "swarm.h"
+#include "agent.h"
+#include "command.h"
 
+/* The first argument may be a command; without one it is "run". */
 int main(int argc, char **argv)
 {
-    struct options options;
-    struct swarm *swarm;
-    const char *error;
-    int status;
+    const char *command = argc > 1 ? argv[1] : "";
 
-    switch (options_parse(&options, argc, argv)) {
-    case OPTIONS_RUN:
-        break;
-    case OPTIONS_DONE:
-        return 0;
-    case OPTIONS_BAD:
-        return 2;
-    }
-    swarm = swarm_new(&options, &error);
-    if (swarm == NULL) {
-        fprintf(stderr, "stentor-swarm: %s\n", error);
-        return 1;
-    }
-    report_warn_limits(swarm, stderr);
-    swarm_run(swarm);
-    report_print(swarm, stdout);
-    status = swarm_passed(swarm) ? 0 : 1;
-    if (options.json_file != NULL && !report_json_write(swarm, options.json_file)) {
-        fprintf(stderr, "stentor-swarm: cannot write %s\n", options.json_file);
-        status = 1;
-    }
-    swarm_free(&swarm);
-    return status;
+    signal(SIGPIPE, SIG_IGN); /* peers that are gone show in the result of a call */
+    if (strcmp(command, "compare") == 0)
+        return command_compare(argc - 1, argv + 1);
+    if (strcmp(command, "agent") == 0)
+        return agent_main(argc - 1, argv + 1);
+    if (strcmp(command, "run") == 0)
+        return command_run(argc - 1, argv + 1, NULL);
+    return command_run(argc, argv, NULL);
 }

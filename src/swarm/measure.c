@@ -5,6 +5,12 @@
 
 #include "stentor/base/obj.h"
 
+static void measure_part_init(struct measure_part *part)
+{
+    histogram_init(&part->delay);
+    histogram_init(&part->relative);
+}
+
 bool measure_init(struct measure *measure, unsigned rounds, unsigned groups)
 {
     unsigned parts = (rounds + 1) * groups;
@@ -18,11 +24,13 @@ bool measure_init(struct measure *measure, unsigned rounds, unsigned groups)
     }
     measure->round_count = rounds;
     measure->groups = groups;
+    histogram_init(&measure->recent);
     for (unsigned i = 0; i < parts; i++)
-        histogram_init(&measure->parts[i].delay);
+        measure_part_init(&measure->parts[i]);
     for (unsigned i = 0; i < rounds; i++) {
         measure->rounds[i].groups = &measure->parts[i * groups];
-        histogram_init(&measure->rounds[i].all.delay);
+        measure_part_init(&measure->rounds[i].all);
+        histogram_init(&measure->rounds[i].skew);
     }
     return true;
 }
@@ -95,7 +103,7 @@ void measure_answer(struct measure *measure, uint32_t n, enum measure_answer ans
     struct measure_message *message = &measure->messages[n];
 
     message->answer = (uint8_t)answer;
-    if (answer == MEASURE_REFUSED && message->delivered == 0)
+    if ((answer == MEASURE_REFUSED || answer == MEASURE_UNSENT) && message->delivered == 0)
         measure_message_finish(measure, message);
 }
 
@@ -207,6 +215,8 @@ void measure_arrival(struct measure *measure, struct measure_track *track, uint6
     if (message->delivered++ == 0) {
         message->first_ns = now_ns;
         message->first_group = track->group;
+    } else {
+        histogram_record(&part->relative, now_ns - message->first_ns);
     }
     message->last_ns = now_ns;
     share = measure_share(measure, (uint32_t)n, track->group);
@@ -215,9 +225,11 @@ void measure_arrival(struct measure *measure, struct measure_track *track, uint6
     part->delivered++;
     measure->delivered++;
     histogram_record(&part->delay, now_ns > t ? now_ns - t : 0);
+    histogram_record(&measure->recent, now_ns > t ? now_ns - t : 0);
     measure_settle(measure, message);
 }
 
+/* Counts and histograms; what was compared is no sum. */
 static void measure_add(struct measure_part *sum, const struct measure_part *part)
 {
     sum->delivered += part->delivered;
@@ -225,18 +237,15 @@ static void measure_add(struct measure_part *sum, const struct measure_part *par
     sum->duplicated += part->duplicated;
     sum->out_of_order += part->out_of_order;
     histogram_merge(&sum->delay, &part->delay);
+    histogram_merge(&sum->relative, &part->relative);
 }
 
 void measure_sum(struct measure *measure, unsigned round)
 {
     struct measure_part *all = &measure->rounds[round].all;
-    double relative_ns = all->relative_ns;
-    uint32_t compared = all->compared;
 
-    memset(all, 0, sizeof(*all));
-    histogram_init(&all->delay);
-    all->relative_ns = relative_ns;
-    all->compared = compared;
+    all->delivered = all->lost = all->duplicated = all->out_of_order = 0;
+    measure_part_init(all);
     for (unsigned i = 0; i < measure->groups; i++)
         measure_add(all, &measure->rounds[round].groups[i]);
 }
@@ -246,6 +255,16 @@ void measure_expire(struct measure *measure, uint64_t before_ns)
     while (measure->oldest < measure->count &&
            measure->messages[measure->oldest].due_ns < before_ns)
         measure_message_finish(measure, &measure->messages[measure->oldest]);
+}
+
+void measure_depart(struct measure *measure, struct measure_track *track)
+{
+    uint32_t next = track->next;
+
+    measure_leave(measure, track);
+    track->end = next;
+    measure_finish_track(measure, track);
+    track->first = track->next = track->end;
 }
 
 /* Was it published, as far as anybody can tell? */
@@ -300,43 +319,32 @@ static void measure_compare_groups(struct measure *measure, uint32_t n)
     measure_compare(&round->all, behind_ns, message->delivered - 1);
 }
 
-static void measure_sum_up(struct measure *measure, uint32_t n, uint32_t *reached)
-{
-    const struct measure_message *message = &measure->messages[n];
-    struct measure_round *round = &measure->rounds[message->round];
-    uint64_t skew;
-
-    round->messages++;
-    round->refused += message->answer == MEASURE_REFUSED;
-    round->unanswered += message->answer == MEASURE_UNANSWERED;
-    if (message->delivered == 0)
-        return;
-    skew = message->last_ns - message->first_ns;
-    (*reached)++;
-    round->skew_mean_ns += ((double)skew - round->skew_mean_ns) / *reached;
-    if (skew > round->skew_max_ns)
-        round->skew_max_ns = skew;
-    measure_compare_groups(measure, n);
-}
-
 const struct measure_part *measure_group(const struct measure *measure, unsigned group)
 {
     return &measure->parts[measure->round_count * measure->groups + group];
 }
 
+/* A part that has compared something is one process's. */
+static void measure_part_finish(struct measure_part *part)
+{
+    part->processes = part->compared > 0;
+}
+
 void measure_finish(struct measure *measure)
 {
     struct measure_part *sums = &measure->parts[measure->round_count * measure->groups];
-    uint32_t reached = 0;
 
-    for (uint32_t n = 0; n < measure->count; n++) {
-        if (n > 0 && measure->messages[n].round != measure->messages[n - 1].round)
-            reached = 0;
-        measure_sum_up(measure, n, &reached);
-    }
+    for (uint32_t n = 0; n < measure->count; n++)
+        if (measure->messages[n].delivered > 0)
+            measure_compare_groups(measure, n);
     for (unsigned round = 0; round < measure->round_count; round++) {
         measure_sum(measure, round);
-        for (unsigned i = 0; i < measure->groups; i++)
+        measure_part_finish(&measure->rounds[round].all);
+        for (unsigned i = 0; i < measure->groups; i++) {
             measure_add(&sums[i], &measure->rounds[round].groups[i]);
+            measure_part_finish(&measure->rounds[round].groups[i]);
+        }
     }
+    for (unsigned i = 0; i < measure->groups; i++)
+        measure_part_finish(&sums[i]);
 }

@@ -4,10 +4,12 @@
  * Every message has a number `n` and a planned time. A client's `track` remembers up to which
  * number it has everything, and the gaps below that; so loss, duplicates and order are exact, and
  * cost nothing while all goes well. A message that nobody published (its publisher was refused) is
- * missed by nobody.
+ * missed by nobody. Each track belongs to a group, which is counted by itself; together they are
+ * what is counted of everybody.
  *
- * Each track belongs to a group, which is counted by itself; together they are what is counted of
- * everybody.
+ * All times are of the publisher's clock. Several processes that measured the same messages each
+ * have a measure, and these are merged: counts and histograms exactly, and what follows from the
+ * times of each message (measure_merge.h) as if one process had seen them all.
  *
  * A `measure` owns the messages, the rounds and the gaps of tracks; one thread.
  */
@@ -24,6 +26,7 @@ enum measure_answer { /* what the server said to the publisher */
                       MEASURE_UNANSWERED,
                       MEASURE_ACCEPTED,
                       MEASURE_REFUSED,
+                      MEASURE_UNSENT, /* it was planned, and the run was over before */
 };
 
 struct measure_message {
@@ -51,20 +54,25 @@ struct measure_part {
     uint64_t lost;
     uint64_t duplicated;
     uint64_t out_of_order;
-    double
-        relative_ns;   /* mean over messages of the non-first clients' mean delay after the first */
-    uint32_t compared; /* messages that somebody got who was not the first */
-    struct histogram delay; /* from the planned time to each delivery */
+    double relative_ns; /* mean over messages of the non-first clients' mean delay after the first;
+                         * of several processes, each with a first client of its own, their mean */
+    uint32_t processes; /* in which somebody got a message who was not the first */
+    uint32_t compared;  /* such messages */
+    struct histogram delay;    /* from the planned time to each delivery */
+    struct histogram relative; /* from the first delivery to each other one, within a process */
 };
 
 struct measure_round {
+    struct measure_part all; /* up to date after measure_sum */
+    struct measure_part *groups;
+
+    /* After measure_conclude: */
     uint64_t messages;
     uint64_t refused;
     uint64_t unanswered;
-    double skew_mean_ns; /* first to last delivery of a message */
-    uint64_t skew_max_ns;
-    struct measure_part all; /* up to date after measure_sum */
-    struct measure_part *groups;
+    double from_first_ns;  /* as relative_ns, after the first client of all processes */
+    uint32_t compared;     /* messages in that */
+    struct histogram skew; /* of each message, from the first delivery to the last */
 };
 
 struct measure_gap {
@@ -100,7 +108,8 @@ struct measure {
     struct measure_round *rounds;
     struct measure_part *parts; /* of all rounds, and then one per group with all rounds together */
     uint64_t delivered;
-    uint64_t foreign; /* messages of other publishers */
+    uint64_t foreign;        /* messages of other publishers */
+    struct histogram recent; /* delays, until somebody empties it */
 };
 
 /* False when memory is out. */
@@ -127,7 +136,10 @@ void measure_sum(struct measure *measure, unsigned round);
 /* Gives up waiting for messages that were due before. */
 void measure_expire(struct measure *measure, uint64_t before_ns);
 
-/* At the end: counts what the track misses (and frees its gaps), then sums up the messages. */
+/* The client leaves because it wants to: what is under way is not lost. */
+void measure_depart(struct measure *measure, struct measure_track *track);
+
+/* At the end: counts what the track misses (and frees its gaps), then sums up this process. */
 void measure_finish_track(struct measure *measure, struct measure_track *track);
 void measure_finish(struct measure *measure);
 

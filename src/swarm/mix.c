@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quota.h"
+
 enum { MIX_MAX_NAME = 32 };
 
 static bool mix_has(const struct mix *mix, const struct transport *transport)
@@ -83,26 +85,11 @@ bool mix_parse(const char *text, struct mix *mix, char error[MIX_MAX_ERROR])
     }
 }
 
-/* The quota method of Balinski and Young: of those who have less than their share of all clients
- * so far and this one, the one that would be the least ahead. It never leaves the bounds that
- * mix.h promises; simply taking whoever is furthest behind sometimes does. */
 unsigned mix_next(const struct mix *mix, const unsigned taken[])
 {
-    uint64_t clients = 1;
-    unsigned best = 0;
-    bool found = false;
+    uint32_t weights[MIX_MAX];
 
     for (unsigned i = 0; i < mix->count; i++)
-        clients += taken[i];
-    for (unsigned i = 0; i < mix->count; i++) {
-        const struct mix_share *share = &mix->shares[i];
-
-        if ((uint64_t)taken[i] * mix->total >= share->weight * clients)
-            continue;
-        if (!found || (uint64_t)share->weight * (taken[best] + 1) >
-                          (uint64_t)mix->shares[best].weight * (taken[i] + 1))
-            best = i;
-        found = true;
-    }
-    return best;
+        weights[i] = mix->shares[i].weight;
+    return quota_next(weights, mix->count, mix->total, taken);
 }

@@ -137,9 +137,10 @@ unsigned long net_sources_capacity(const struct net_sources *sources)
     return (high - low + 1) * (sources->count > 0 ? sources->count : 1);
 }
 
-static bool net_start(int fd, const struct net_address *target, const struct net_address *source)
+static bool net_start(int fd, const struct net_address *target, const struct net_address *source,
+                      bool narrow)
 {
-    int on = 1;
+    int on = 1, least = 1; /* which the kernel raises to its minimum */
 
     /* The port is chosen at connect(), when the target is known: it need not be unique otherwise.
      */
@@ -149,17 +150,19 @@ static bool net_start(int fd, const struct net_address *target, const struct net
         return false;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
         return false;
+    if (narrow && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) != 0)
+        return false;
     return connect(fd, &target->u.any, target->len) == 0 || errno == EINPROGRESS;
 }
 
-int net_connect(const struct net_address *target, const struct net_address *source)
+int net_connect(const struct net_address *target, const struct net_address *source, bool narrow)
 {
     int fd = socket(target->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error;
 
     if (fd < 0)
         return -errno;
-    if (net_start(fd, target, source))
+    if (net_start(fd, target, source, narrow))
         return fd;
     error = errno;
     close(fd);

@@ -46,7 +46,9 @@ const struct net_address *net_source(const struct net_sources *sources, unsigned
 /* How many connections to one target the sources allow: as many ports as each may use. */
 unsigned long net_sources_capacity(const struct net_sources *sources);
 
-/* Begins a non-blocking connect without Nagle's algorithm; the descriptor or a negative errno. */
-int net_connect(const struct net_address *target, const struct net_address *source) MUST_CHECK;
+/* Begins a non-blocking connect without Nagle's algorithm, with the smallest receive buffer if it
+ * is to be `narrow`; the descriptor or a negative errno. */
+int net_connect(const struct net_address *target, const struct net_address *source,
+                bool narrow) MUST_CHECK;
 
 #endif

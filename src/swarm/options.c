@@ -6,59 +6,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "stentor/base/clock.h"
 
 #include "payload.h"
 
-static const char options_help[] =
-    "Usage: stentor-swarm [options] URL\n"
-    "Simulates many clients of a broadcast server, and measures what they get and what it costs.\n"
-    "\n"
-    "  -c, --clients N           clients (1000)\n"
-    "      --transports T[:SHARE][,...]\n"
-    "                            how clients get messages, and in which shares (websocket):\n"
-    "                            websocket, msgpack   Stentor's own protocol\n"
-    "                            sse                  Server-Sent Events\n"
-    "                            socketio, socketio-msgpack, socketio3   over WebSocket\n"
-    "                            polling, polling-msgpack, polling3      Socket.IO over HTTP\n"
-    "                            plain                any WebSocket server\n"
-    "      --path PATH           path to connect to (/ws, /events or /socket.io/)\n"
-    "      --ramp SECONDS        time over which the connects are spread (clients/1000)\n"
-    "      --connect-timeout S   give up connecting after that (20)\n"
-    "      --idle SECONDS        idle phase measured before the rounds (2)\n"
-    "      --rounds I:D[,...]    a message every I for the duration D, e.g. 2s:60s,0.5s:30s "
-    "(1s:10s)\n"
-    "      --in-flight N         publish as fast as N messages in flight allow, not every I\n"
-    "      --payload BYTES       size of a message's data (40)\n"
-    "      --room ROOM           join it, and publish to it (everyone)\n"
-    "      --publish-url URL     where to publish (URL's host, /publish/ROOM/swarm)\n"
-    "      --key KEY             bearer key for publishing ($STENTOR_KEY)\n"
-    "      --bind A[,B...]|auto  local addresses (auto)\n"
-    "      --pid PID             the server's process, to measure its CPU time and memory\n"
-    "      --json FILE           write the results there as well\n"
-    "      --quiet               no progress\n"
-    "  -V, --version\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit status: 0 all connected and nothing was lost, duplicated or out of order; 1 otherwise;\n"
-    "2 usage.\n";
-
 enum {
     OPT_TRANSPORTS = 256,
     OPT_PATH,
+    OPT_HELLO,
+    OPT_ROOM,
     OPT_RAMP,
     OPT_CONNECT_TIMEOUT,
+    OPT_BIND,
+    OPT_INSECURE,
+    OPT_CA,
+    OPT_NO_RESUME,
+    OPT_CHURN,
+    OPT_STALLED,
+    OPT_SLOW,
+    OPT_STORM,
+    OPT_ABRUPT,
     OPT_IDLE,
     OPT_ROUNDS,
     OPT_IN_FLIGHT,
     OPT_PAYLOAD,
-    OPT_ROOM,
+    OPT_PAYLOAD_FILE,
+    OPT_DIRECTED,
+    OPT_DEST,
     OPT_PUBLISH_URL,
+    OPT_PUBLISH_METHOD,
+    OPT_PUBLISH_HEADER,
+    OPT_PUBLISH_BODY,
+    OPT_PUBLISH_EVENT,
+    OPT_EVENT,
     OPT_KEY,
-    OPT_BIND,
     OPT_PID,
+    OPT_METRICS_URL,
+    OPT_EXPECT,
+    OPT_MAX_LAG,
+    OPT_MAX_CPU,
+    OPT_ON,
+    OPT_VIA,
+    OPT_AGENT,
+    OPT_VALIDATE,
     OPT_JSON,
+    OPT_REPORT,
+    OPT_LABEL,
     OPT_QUIET,
 };
 
@@ -66,22 +61,73 @@ static const struct option options_long[] = {
     {"clients", required_argument, NULL, 'c'},
     {"transports", required_argument, NULL, OPT_TRANSPORTS},
     {"path", required_argument, NULL, OPT_PATH},
+    {"hello", required_argument, NULL, OPT_HELLO},
+    {"room", required_argument, NULL, OPT_ROOM},
     {"ramp", required_argument, NULL, OPT_RAMP},
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
+    {"bind", required_argument, NULL, OPT_BIND},
+    {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"no-resume", no_argument, NULL, OPT_NO_RESUME},
+    {"churn", required_argument, NULL, OPT_CHURN},
+    {"stalled", required_argument, NULL, OPT_STALLED},
+    {"slow", required_argument, NULL, OPT_SLOW},
+    {"storm", required_argument, NULL, OPT_STORM},
+    {"abrupt", required_argument, NULL, OPT_ABRUPT},
     {"idle", required_argument, NULL, OPT_IDLE},
     {"rounds", required_argument, NULL, OPT_ROUNDS},
     {"in-flight", required_argument, NULL, OPT_IN_FLIGHT},
     {"payload", required_argument, NULL, OPT_PAYLOAD},
-    {"room", required_argument, NULL, OPT_ROOM},
+    {"payload-file", required_argument, NULL, OPT_PAYLOAD_FILE},
+    {"directed", required_argument, NULL, OPT_DIRECTED},
+    {"dest", required_argument, NULL, OPT_DEST},
     {"publish-url", required_argument, NULL, OPT_PUBLISH_URL},
+    {"publish-method", required_argument, NULL, OPT_PUBLISH_METHOD},
+    {"publish-header", required_argument, NULL, OPT_PUBLISH_HEADER},
+    {"publish-body", required_argument, NULL, OPT_PUBLISH_BODY},
+    {"publish-event", required_argument, NULL, OPT_PUBLISH_EVENT},
+    {"event", required_argument, NULL, OPT_EVENT},
     {"key", required_argument, NULL, OPT_KEY},
-    {"bind", required_argument, NULL, OPT_BIND},
     {"pid", required_argument, NULL, OPT_PID},
+    {"metrics-url", required_argument, NULL, OPT_METRICS_URL},
+    {"expect", required_argument, NULL, OPT_EXPECT},
+    {"max-lag", required_argument, NULL, OPT_MAX_LAG},
+    {"max-cpu", required_argument, NULL, OPT_MAX_CPU},
+    {"on", required_argument, NULL, OPT_ON},
+    {"via", required_argument, NULL, OPT_VIA},
+    {"agent", required_argument, NULL, OPT_AGENT},
+    {"validate", optional_argument, NULL, OPT_VALIDATE},
     {"json", required_argument, NULL, OPT_JSON},
+    {"report", required_argument, NULL, OPT_REPORT},
+    {"label", required_argument, NULL, OPT_LABEL},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
+};
+
+/* Options that just take a text. */
+static const struct {
+    int opt;
+    size_t offset; /* of the member */
+} options_texts[] = {
+    {OPT_PATH, offsetof(struct options, path)},
+    {OPT_HELLO, offsetof(struct options, hello)},
+    {OPT_ROOM, offsetof(struct options, room)},
+    {OPT_BIND, offsetof(struct options, bind)},
+    {OPT_CA, offsetof(struct options, tls.trust)},
+    {OPT_PAYLOAD_FILE, offsetof(struct options, payload_file)},
+    {OPT_PUBLISH_METHOD, offsetof(struct options, publish_method)},
+    {OPT_PUBLISH_BODY, offsetof(struct options, publish_body)},
+    {OPT_PUBLISH_EVENT, offsetof(struct options, emit)},
+    {OPT_EVENT, offsetof(struct options, event)},
+    {OPT_KEY, offsetof(struct options, key)},
+    {OPT_ON, offsetof(struct options, on)},
+    {OPT_VIA, offsetof(struct options, via)},
+    {OPT_AGENT, offsetof(struct options, agent_program)},
+    {OPT_JSON, offsetof(struct options, json_file)},
+    {OPT_REPORT, offsetof(struct options, report_file)},
+    {OPT_LABEL, offsetof(struct options, label)},
 };
 
 static bool options_number(const char *text, unsigned long min, unsigned long max,
@@ -125,10 +171,74 @@ static bool options_set_mix(struct mix *mix, const char *text)
     return false;
 }
 
+static bool options_set_expect(struct options *options, const char *text)
+{
+    const char *bad;
+
+    if (expect_parse(text, &options->expect, &bad))
+        return true;
+    fprintf(stderr, "stentor-swarm: --expect: \"%.*s\" is no bound\n", (int)strcspn(bad, ","), bad);
+    return false;
+}
+
+/* A number, with "/s" behind it or not. */
+static bool options_set_directed(struct options *options, const char *text)
+{
+    char *end;
+
+    options->directed = strtod(text, &end);
+    return end != text && options->directed > 0 && options->directed <= 1e6 &&
+           (*end == '\0' || strcmp(end, "/s") == 0);
+}
+
+static bool options_add_header(struct options *options, const char *text)
+{
+    if (strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL ||
+        options->header_count == OPTIONS_MAX_HEADERS)
+        return false;
+    options->headers[options->header_count++] = text;
+    if (strncasecmp(text, "content-type:", strlen("content-type:")) == 0)
+        options->has_content_type = true;
+    return true;
+}
+
+static bool options_set_splits(struct options *options, const char *text)
+{
+    char *end;
+
+    if (text == NULL)
+        text = "10,20";
+    for (options->split_count = 0; options->split_count < OPTIONS_MAX_SPLITS;) {
+        unsigned long value = strtoul(text, &end, 10);
+
+        if (end == text || value < 1 || value > 256)
+            return false;
+        options->splits[options->split_count++] = (unsigned)value;
+        if (*end == '\0')
+            return options->split_count >= 2;
+        if (*end != ',')
+            return false;
+        text = end + 1;
+    }
+    return false;
+}
+
+static bool options_set_text(struct options *options, int opt, const char *arg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options_texts); i++) {
+        if (options_texts[i].opt == opt) {
+            *(const char **)(void *)((char *)options + options_texts[i].offset) = arg;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Takes one option's argument; false when it is not valid. */
 static bool options_set_number(struct options *options, int opt, const char *arg)
 {
     unsigned long value;
+    unsigned percent;
 
     switch (opt) {
     case 'c':
@@ -140,6 +250,13 @@ static bool options_set_number(struct options *options, int opt, const char *arg
         return plan_parse_duration(arg, &options->connect_timeout_ns);
     case OPT_IDLE:
         return plan_parse_duration(arg, &options->idle_ns);
+    case OPT_MAX_LAG:
+        return plan_parse_duration(arg, &options->max_lag_ns);
+    case OPT_MAX_CPU:
+        if (!options_unsigned(arg, 1, 100000, &percent))
+            return false;
+        options->max_cpu = percent / 100.0;
+        return true;
     case OPT_IN_FLIGHT:
         return options_unsigned(arg, 1, 1000000, &options->in_flight);
     case OPT_PAYLOAD:
@@ -155,33 +272,66 @@ static bool options_set_number(struct options *options, int opt, const char *arg
     }
 }
 
+static bool options_set_behaviour(struct behaviour *behaviour, int opt, const char *arg)
+{
+    switch (opt) {
+    case OPT_CHURN:
+        return behaviour_parse_churn(behaviour, arg);
+    case OPT_STALLED:
+        return behaviour_parse_stalled(behaviour, arg);
+    case OPT_SLOW:
+        return behaviour_parse_slow(behaviour, arg);
+    case OPT_STORM:
+        return behaviour_parse_storm(behaviour, arg);
+    default: /* OPT_ABRUPT */
+        return behaviour_parse_abrupt(behaviour, arg);
+    }
+}
+
+static bool options_set_flag(struct options *options, int opt)
+{
+    switch (opt) {
+    case OPT_INSECURE:
+        return options->tls.insecure = true;
+    case OPT_NO_RESUME:
+        options->tls.resume = false;
+        return true;
+    case OPT_QUIET:
+        return options->quiet = true;
+    default:
+        return false;
+    }
+}
+
 static bool options_set(struct options *options, int opt, const char *arg)
 {
+    if (options_set_flag(options, opt) || options_set_text(options, opt, arg))
+        return true;
     switch (opt) {
     case OPT_TRANSPORTS:
         return options_set_mix(&options->mix, arg);
-    case OPT_PATH:
-        options->path = arg;
-        return arg[0] == '/';
     case OPT_ROUNDS:
         return plan_parse(arg, &options->plan);
-    case OPT_ROOM:
-        options->room = arg;
-        return arg[0] != '\0';
     case OPT_PUBLISH_URL:
         return options_set_url(&options->publish, arg);
-    case OPT_KEY:
-        options->key = arg;
-        return true;
-    case OPT_BIND:
-        options->bind = arg;
-        return true;
-    case OPT_JSON:
-        options->json_file = arg;
-        return true;
-    case OPT_QUIET:
-        options->quiet = true;
-        return true;
+    case OPT_METRICS_URL:
+        return options_set_url(&options->metrics, arg);
+    case OPT_PUBLISH_HEADER:
+        return options_add_header(options, arg);
+    case OPT_EXPECT:
+        return options_set_expect(options, arg);
+    case OPT_DIRECTED:
+        return options_set_directed(options, arg);
+    case OPT_DEST:
+        return strcmp(arg, "uniform") == 0;
+    case OPT_VALIDATE:
+        return options_set_splits(options, arg);
+    case OPT_CHURN:
+    case OPT_STALLED:
+    case OPT_SLOW:
+    case OPT_STORM:
+    case OPT_ABRUPT:
+        return options_set_behaviour(&options->behaviour, opt, arg);
     default:
         return options_set_number(options, opt, arg);
     }
@@ -189,15 +339,28 @@ static bool options_set(struct options *options, int opt, const char *arg)
 
 static void options_defaults(struct options *options)
 {
+    const char *bad;
+
     memset(options, 0, sizeof(*options));
     options->clients = 1000;
     options->mix = (struct mix){1, 1, {{transport_find("websocket"), 1}}};
     options->bind = "auto";
     options->key = getenv("STENTOR_KEY");
+    options->tls.resume = true;
+    behaviour_init(&options->behaviour);
     options->payload = 40;
     options->idle_ns = 2000000000u;
     options->connect_timeout_ns = 20000000000u;
     options->plan = (struct plan){1, {{1000000000u, 10000000000u}}};
+    options->publish_method = "POST";
+    options->publish_body = "{data}";
+    options->event = "swarm";
+    options->max_lag_ns = 20000000u;
+    options->max_cpu = 0.9;
+    options->via = "ssh -o BatchMode=yes {host}";
+    options->agent_program = "stentor-swarm";
+    if (!expect_parse(expect_default, &options->expect, &bad))
+        options->expect.count = 0;
 }
 
 static enum options_result options_bad(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -224,7 +387,7 @@ static enum options_result options_check_payload(const struct options *options)
     if (options->in_flight > 0)
         messages = 99999999;
     min = payload_min_size(messages, end);
-    if (options->plan.count > 0 && options->payload < min)
+    if (options->plan.count > 0 && options->payload_file == NULL && options->payload < min)
         return options_bad("--payload: number and time of a message need %zu bytes", min);
     return OPTIONS_RUN;
 }
@@ -246,6 +409,66 @@ static enum options_result options_check_path(struct options *options)
     return OPTIONS_RUN;
 }
 
+static enum options_result options_check_texts(const struct options *options)
+{
+    if (options->path != NULL && options->path[0] != '/')
+        return options_bad("--path: \"%s\" does not begin with a slash", options->path);
+    if (options->room != NULL && options->room[0] == '\0')
+        return options_bad("--room: the name is empty");
+    if (options->key != NULL && strpbrk(options->key, "\r\n") != NULL)
+        return options_bad("the key must be one line");
+    if (strpbrk(options->publish_method, " \r\n") != NULL || options->publish_method[0] == '\0')
+        return options_bad("--publish-method: \"%s\" is none", options->publish_method);
+    return OPTIONS_RUN;
+}
+
+/* Who speaks must be able to. */
+static enum options_result options_check_speakers(const struct options *options)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < options->mix.count; i++)
+        any = any || transport_can_send(options->mix.shares[i].transport);
+    if (options->directed > 0 && !any)
+        return options_bad("--directed: none of the transports has clients that can send; "
+                           "websocket, socketio and polling can");
+    if (options->emit != NULL && !transport_can_emit(options->mix.shares[0].transport))
+        return options_bad("--publish-event: %s clients cannot send events",
+                           options->mix.shares[0].transport->name);
+    return OPTIONS_RUN;
+}
+
+static enum options_result options_check_processes(const struct options *options)
+{
+    bool many = options->on != NULL || options->split_count > 0;
+
+    if (options->on != NULL && options->split_count > 0)
+        return options_bad("--validate is for this host alone: leave out --on");
+    if (many && options->in_flight > 0)
+        return options_bad("--in-flight works with one process: leave out --on or --validate");
+    for (unsigned i = 0; i < options->split_count; i++)
+        if (options->splits[i] > options->clients)
+            return options_bad("--validate: %u clients cannot be in %u processes", options->clients,
+                               options->splits[i]);
+    return OPTIONS_RUN;
+}
+
+static enum options_result options_check(struct options *options)
+{
+    enum options_result (*const checks[])(const struct options *) = {
+        options_check_texts, options_check_speakers, options_check_processes,
+        options_check_payload};
+
+    if (!behaviour_complete(&options->behaviour))
+        return options_bad("--churn, --stalled and --slow are more than 100 %% together");
+    if (options_check_path(options) != OPTIONS_RUN)
+        return OPTIONS_BAD;
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        if (checks[i](options) != OPTIONS_RUN)
+            return OPTIONS_BAD;
+    return OPTIONS_RUN;
+}
+
 static enum options_result options_complete(struct options *options, int argc, char **argv,
                                             int first)
 {
@@ -257,13 +480,9 @@ static enum options_result options_complete(struct options *options, int argc, c
         options->publish = options->target;
         options->publish.path[0] = '\0';
     }
-    if (options->key != NULL && strpbrk(options->key, "\r\n") != NULL)
-        return options_bad("the key must be one line");
     if (!options->ramp_given)
         options->ramp_ns = (uint64_t)options->clients * 1000000u;
-    if (options_check_path(options) != OPTIONS_RUN)
-        return OPTIONS_BAD;
-    return options_check_payload(options);
+    return options_check(options);
 }
 
 enum options_result options_parse(struct options *options, int argc, char **argv)
@@ -271,6 +490,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     int opt, index = 0;
 
     options_defaults(options);
+    options->argument_count = argc;
+    options->arguments = argv;
+    optind = 0; /* also when it is not the first time */
     while ((opt = getopt_long(argc, argv, "c:Vh", options_long, &index)) != -1) {
         switch (opt) {
         case 'V':

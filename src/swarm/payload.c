@@ -46,6 +46,31 @@ void payload_append(struct strbuf *out, uint64_t n, uint64_t t, size_t size)
     strbuf_append_char(out, '}');
 }
 
+void payload_wrap(struct strbuf *out, uint64_t n, uint64_t t, struct span json)
+{
+    char head[PAYLOAD_MAX_HEAD];
+    struct span rest = json_trim(json);
+    bool object = rest.len > 0 && rest.ptr[0] == '{';
+
+    strbuf_append(out, head, payload_head(head, n, t));
+    if (object) {
+        rest = json_trim((struct span){rest.ptr + 1, rest.len - 1});
+        if (rest.ptr[0] != '}')
+            strbuf_append_char(out, ',');
+        strbuf_append(out, rest.ptr, rest.len);
+    } else {
+        strbuf_append_str(out, ",\"p\":");
+        strbuf_append(out, rest.ptr, rest.len);
+        strbuf_append_char(out, '}');
+    }
+}
+
+void payload_append_directed(struct strbuf *out, uint64_t agent, uint64_t n, uint64_t t)
+{
+    strbuf_printf(out, "{\"d\":[%llu,%llu,%llu]}", (unsigned long long)agent, (unsigned long long)n,
+                  (unsigned long long)t);
+}
+
 /* Reads a number at `*p`, behind white space. */
 static bool payload_number(const char **p, const char *end, uint64_t *value)
 {
@@ -86,4 +111,17 @@ bool payload_scan(const char *text, size_t len, uint64_t *n, uint64_t *t)
         return false;
     p += sizeof(t_name) - 1;
     return payload_number(&p, end, t);
+}
+
+bool payload_scan_directed(const char *text, size_t len, uint64_t *agent, uint64_t *n, uint64_t *t)
+{
+    static const char name[] = "\"d\":[";
+    const char *end = text + len;
+    const char *p = memmem(text, len, name, sizeof(name) - 1);
+
+    if (p == NULL)
+        return false;
+    p += sizeof(name) - 1;
+    return payload_number(&p, end, agent) && payload_skip(&p, end, ',') &&
+           payload_number(&p, end, n) && payload_skip(&p, end, ',') && payload_number(&p, end, t);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "stentor/base/compiler.h"
+#include "stentor/base/json.h"
 #include "stentor/base/strbuf.h"
 
 /* The smallest size that holds these numbers. */
@@ -20,6 +21,15 @@ size_t payload_min_size(uint64_t n, uint64_t t);
 
 /* Appends the data, `size` bytes of it (more only if they do not suffice). */
 void payload_append(struct strbuf *out, uint64_t n, uint64_t t, size_t size);
+
+/* The same with real data in it: an object gets both numbers as its first members, and anything
+ * else becomes the member "p". */
+void payload_wrap(struct strbuf *out, uint64_t n, uint64_t t, struct span json);
+
+/* What one client says to another: {"d":[AGENT,N,T]}. */
+void payload_append_directed(struct strbuf *out, uint64_t agent, uint64_t n, uint64_t t);
+bool payload_scan_directed(const char *text, size_t len, uint64_t *agent, uint64_t *n,
+                           uint64_t *t) MUST_CHECK;
 
 /* Finds the numbers in a message as it was received; false when it is not one of these. */
 bool payload_scan(const char *text, size_t len, uint64_t *n, uint64_t *t) MUST_CHECK;

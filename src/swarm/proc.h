@@ -1,7 +1,7 @@
 /*
- * proc.h - what a process costs: processor time and memory, of the server and of the swarm.
+ * proc.h - what a process uses up, from /proc: processor time, memory, threads, switches.
  *
- * A watch keeps its file open, so that it works when no descriptor is left. It belongs to its
+ * A watch keeps its files open, so that it works when no descriptor is left. It belongs to its
  * caller; one thread.
  */
 #ifndef STENTOR_SWARM_PROC_H
@@ -15,19 +15,37 @@
 #include "stentor/base/compiler.h"
 
 struct proc {
+    pid_t pid;
     clockid_t clock;
-    int memory_fd; /* smaps_rollup, or status when that may not be read; -1: neither */
+    int memory_fd;   /* smaps_rollup, or status when that may not be read; -1: neither */
+    int status_fd;   /* -1: cannot be read, as the next one */
+    int schedule_fd; /* schedstat of its first thread */
+};
+
+/* What had been used up at one moment. What cannot be known is 0. */
+struct proc_usage {
+    uint64_t time_ns;  /* the moment; 0: nothing is known */
+    uint64_t cpu_ns;   /* of all threads, user and system */
+    uint64_t rss;      /* bytes */
+    uint64_t pss;      /* bytes: shared pages count in parts */
+    uint64_t switches; /* of all threads, voluntary or not */
+    uint64_t wait_ns;  /* that the first thread was ready to run, and had no processor */
+    uint32_t threads;
 };
 
 /* `pid` 0 is this process itself. 0, or a negative errno when there is no such process. */
 int proc_open(struct proc *proc, pid_t pid) MUST_CHECK;
 void proc_close(struct proc *proc);
 
-/* Nanoseconds of processor time of all threads so far; false when the process is gone. */
-bool proc_cpu_ns(const struct proc *proc, uint64_t *ns) MUST_CHECK;
+/* False when the process is gone. */
+bool proc_read(const struct proc *proc, struct proc_usage *usage) MUST_CHECK;
 
-/* Bytes of resident memory; false when they cannot be known. */
-bool proc_memory(const struct proc *proc, uint64_t *bytes) MUST_CHECK;
+/* Bytes that the kernel keeps for TCP sockets, of all processes in this network namespace; 0 when
+ * it cannot be known. */
+uint64_t proc_socket_memory(void) MUST_CHECK;
+
+/* Nanoseconds of processor time that this machine has had to spare since it started; 0: unknown. */
+uint64_t proc_idle_ns(void) MUST_CHECK;
 
 /* Raises the limit of open descriptors as far as it goes, and returns it. */
 unsigned long proc_raise_descriptors(void);

@@ -1,7 +1,7 @@
 /*
- * report.h - the results for people.
+ * report.h - the results for people, as text.
  *
- * Only reads; any time after swarm_run, except report_warn_limits, which is for before.
+ * Only reads; a result that has been concluded.
  */
 #ifndef STENTOR_SWARM_REPORT_H
 #define STENTOR_SWARM_REPORT_H
@@ -10,11 +10,14 @@
 
 #include "stentor/base/compiler.h"
 
-#include "swarm.h"
+#include "judge.h"
+#include "options.h"
+#include "result.h"
 
-/* Says so when the clients will not fit into this machine's limits. */
-void report_warn_limits(const struct swarm *swarm, FILE *out);
+void report_print(const struct result *result, const struct options *options,
+                  const struct judgement *judgement, FILE *out);
 
-void report_print(const struct swarm *swarm, FILE *out);
+/* Its last lines: what was not met, and whether it can be relied on. */
+void report_verdict(const struct judgement *judgement, FILE *out);
 
 #endif

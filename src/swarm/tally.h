@@ -11,6 +11,8 @@
 
 #include "stentor/base/compiler.h"
 
+#include "archive.h"
+
 enum { TALLY_MAX = 32, TALLY_MAX_LABEL = 48 };
 
 struct tally_entry {
@@ -25,6 +27,14 @@ struct tally {
 };
 
 void tally_add(struct tally *tally, const char *label);
+
+/* Adds what another one has counted. */
+void tally_merge(struct tally *tally, const struct tally *from);
+
+void tally_archive(struct archive *archive, struct tally *tally);
+
+/* How often the label came. */
+uint64_t tally_count(const struct tally *tally, const char *label) MUST_CHECK;
 
 /* The label of an errno that a socket call gave; "refused", "reset", "timeout"... */
 const char *tally_errno(int error);

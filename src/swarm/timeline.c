@@ -1,9 +1,12 @@
 #include "timeline.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stentor/base/obj.h"
+
+enum { TIMELINE_MAX_BUCKETS = 10000000 };
 
 void timeline_init(struct timeline *timeline, uint64_t start_ns)
 {
@@ -64,4 +67,55 @@ struct timeline_peak timeline_find_peak(const struct timeline *timeline, uint64_
     if (peak.buckets > 0)
         peak.mean = (double)sum / peak.buckets;
     return peak;
+}
+
+void timeline_merge(struct timeline *timeline, const struct timeline *from)
+{
+    if (from->len > timeline->len)
+        timeline_grow(timeline, from->len);
+    for (unsigned i = 0; i < from->len; i++)
+        timeline->counts[i] += from->counts[i];
+    timeline->total += from->total;
+}
+
+void timeline_archive(struct archive *archive, struct timeline *timeline)
+{
+    uint32_t len = timeline->len;
+
+    archive_u64(archive, &timeline->start_ns);
+    archive_u64(archive, &timeline->total);
+    archive_count(archive, &len, TIMELINE_MAX_BUCKETS);
+    if (!archive_writes(archive) && len > 0)
+        timeline_grow(timeline, len);
+    for (unsigned i = 0; i < len; i++)
+        archive_u32(archive, &timeline->counts[i]);
+}
+
+unsigned timeline_find_bursts(const struct timeline *timeline, unsigned buckets,
+                              struct timeline_burst bursts[], unsigned max)
+{
+    unsigned len = buckets < timeline->len ? buckets : timeline->len, found = 0, last = 0;
+    double mean, full;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < len; i++)
+        sum += timeline->counts[i];
+    mean = buckets > 0 ? (double)sum / buckets : 0;
+    full = 2 * mean + 5 * sqrt(mean) + 1; /* five standard deviations of what chance does */
+    for (unsigned i = 0; i < len; i++) {
+        double by_mean = timeline->counts[i] / mean;
+
+        if (timeline->counts[i] <= full)
+            continue;
+        if ((found == 0 || i > last + 1) && found++ < max)
+            bursts[found - 1] = (struct timeline_burst){.first = i};
+        last = i;
+        if (found > max)
+            continue;
+        bursts[found - 1].buckets = i - bursts[found - 1].first + 1;
+        bursts[found - 1].events += timeline->counts[i];
+        if (by_mean > bursts[found - 1].by_mean)
+            bursts[found - 1].by_mean = by_mean;
+    }
+    return found;
 }

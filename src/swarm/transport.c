@@ -94,6 +94,34 @@ static const struct transport transport_list[] = {
         .engine_io = ENGINE_IO_PROTOCOL_OLD,
     },
     {
+        .name = "upgrade",
+        .path = "/socket.io/",
+        .query = "EIO=4&transport=polling",
+        .headers = "Accept: */*\r\n",
+        .ops = &transport_upgrade,
+        .message = dialect_socketio,
+        .engine_io = ENGINE_IO_PROTOCOL,
+    },
+    {
+        .name = "upgrade-msgpack",
+        .path = "/socket.io/",
+        .query = "EIO=4&transport=polling",
+        .headers = "Accept: */*\r\n",
+        .ops = &transport_upgrade,
+        .message = dialect_socketio,
+        .engine_io = ENGINE_IO_PROTOCOL,
+        .msgpack = true,
+    },
+    {
+        .name = "upgrade3",
+        .path = "/socket.io/",
+        .query = "EIO=3&transport=polling",
+        .headers = "Accept: */*\r\n",
+        .ops = &transport_upgrade,
+        .message = dialect_socketio,
+        .engine_io = ENGINE_IO_PROTOCOL_OLD,
+    },
+    {
         .name = "plain",
         .path = "/ws",
         .headers = TRANSPORT_WEBSOCKET_HEADERS,
@@ -109,6 +137,16 @@ const struct transport *transport_find(const char *name)
         if (strcmp(name, transport_list[i].name) == 0)
             return &transport_list[i];
     return NULL;
+}
+
+bool transport_can_send(const struct transport *transport)
+{
+    return transport->engine_io != 0 || transport->message == dialect_native;
+}
+
+bool transport_can_emit(const struct transport *transport)
+{
+    return transport->ops != &transport_sse;
 }
 
 void transport_append_names(struct strbuf *out)

@@ -2,9 +2,9 @@
  * transport.h - the ways in which clients get messages, and the table of them.
  *
  * A transport is one line of transport.c: a name, what is asked for, and the functions that carry
- * it out, which transport_websocket.c, transport_polling.c and transport_sse.c have one table each
- * of. What the messages say is read by dialect.h, in the same way whatever carried them.
- * All of it is constant; the functions are called by client.c, in the crowd's thread.
+ * it out, which transport_websocket.c, transport_polling.c, transport_upgrade.c and transport_sse.c
+ * have one table each of. What the messages say is read by dialect.h, in the same way whatever
+ * carried them. All of it is constant; the functions are called by client.c, in the crowd's thread.
  */
 #ifndef STENTOR_SWARM_TRANSPORT_H
 #define STENTOR_SWARM_TRANSPORT_H
@@ -17,6 +17,7 @@
 #include "stentor/base/json.h"
 #include "stentor/base/strbuf.h"
 #include "stentor/wire/engine_io.h"
+#include "stentor/wire/http.h"
 
 struct client;
 struct options;
@@ -34,11 +35,17 @@ struct transport_ops {
     /* Sends a packet of Engine.IO; NULL where there are none. */
     const char *(*send)(struct client *client, const struct engine_io_packet *packet);
 
+    /* Sends a message of a WebSocket; NULL where there are none. */
+    void (*say)(struct client *client, bool binary, struct span data);
+
     /* Says goodbye; the client ends now, or when the server has answered. */
     void (*close)(struct client *client);
 
     /* Frees what the client keeps in `extra`; NULL: never anything. */
     void (*release)(struct client *client);
+
+    /* A POST of a polling client has been answered; NULL: nobody wants to know. */
+    void (*rested)(struct client *client);
 
     bool extra_links; /* clients open a second link now and then */
 };
@@ -65,14 +72,28 @@ const struct transport *transport_find(const char *name);
 /* The names of all, with commas between them. */
 void transport_append_names(struct strbuf *out);
 
+/* Can clients send messages to each other, or events of any name? */
+bool transport_can_send(const struct transport *transport) MUST_CHECK;
+bool transport_can_emit(const struct transport *transport) MUST_CHECK;
+
 /* Appends the target of the transport's requests, and all headers but those that change. */
 void transport_append_target(const struct transport *transport, struct strbuf *out,
                              const struct options *options);
 void transport_append_headers(const struct transport *transport, struct strbuf *out,
                               const struct options *options);
 
+/* What moving from polling to a WebSocket (transport_upgrade.c) needs of both. While polling is
+ * paused no GET is sent; it has come to rest when nothing is under way. */
+void transport_polling_pause(struct client *client);
+bool transport_polling_rests(const struct client *client) MUST_CHECK;
+void transport_polling_append_sid(const struct client *client, struct strbuf *out);
+void transport_websocket_append_key(const struct client *client, struct strbuf *out);
+const char *transport_websocket_check(const struct client *client,
+                                      const struct http_message *answer) MUST_CHECK;
+
 extern const struct transport_ops transport_websocket;
 extern const struct transport_ops transport_polling;
+extern const struct transport_ops transport_upgrade;
 extern const struct transport_ops transport_sse;
 
 #endif

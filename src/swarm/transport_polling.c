@@ -34,6 +34,7 @@ struct polling {
     struct client *client;
     bool getting; /* a GET has no answer */
     bool posting; /* a POST has none, or its link is being connected */
+    bool paused;  /* there will be no further GET */
     struct link post;
     struct http_message *post_answer; /* while it is half read */
     struct strbuf posted;             /* packets of the POST, while its link is being connected */
@@ -192,10 +193,13 @@ static void polling_on_post_received(struct link *link, uint8_t *data, size_t le
     case HTTP_FAILED:
         break;
     }
-    if (cause != NULL)
+    if (cause != NULL) {
         client_drop(client, cause);
-    else
-        polling_end_when_done(client);
+        return;
+    }
+    polling_end_when_done(client);
+    if (client->state != CLIENT_CLOSED && client->audience->transport->ops->rested != NULL)
+        client->audience->transport->ops->rested(client);
 }
 
 static const struct link_ops polling_post_ops = {
@@ -304,6 +308,8 @@ static const char *polling_answered(struct client *client, const struct http_mes
         return cause;
     if (client->state == CLIENT_OPENING)
         return "engineio_handshake";
+    if (polling_of(client)->paused)
+        return NULL;
     if (!keep_alive)
         return client_reconnect(client);
     polling_get(client);
@@ -368,6 +374,25 @@ static void polling_release(struct client *client)
     OBJ_CLEAR(polling);
     free(polling);
     client->extra = NULL;
+}
+
+void transport_polling_pause(struct client *client)
+{
+    polling_of(client)->paused = true;
+}
+
+bool transport_polling_rests(const struct client *client)
+{
+    const struct polling *polling = polling_of(client);
+
+    return !polling->getting && !polling->posting;
+}
+
+void transport_polling_append_sid(const struct client *client, struct strbuf *out)
+{
+    const struct strbuf *sid = &polling_of(client)->sid;
+
+    strbuf_append(out, sid->data, sid->len);
 }
 
 const struct transport_ops transport_polling = {

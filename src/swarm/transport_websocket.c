@@ -51,7 +51,7 @@ static const char *websocket_send_packet(struct client *client,
 }
 
 /* The Sec-WebSocket-Key: a function of the client's number, so that it need not be remembered. */
-static void websocket_append_key(const struct client *client, struct strbuf *out)
+void transport_websocket_append_key(const struct client *client, struct strbuf *out)
 {
     uint64_t key[2];
 
@@ -71,14 +71,42 @@ static void websocket_connected(struct client *client)
     strbuf_append_str(request, " HTTP/1.1\r\n");
     strbuf_append(request, audience->headers.data, audience->headers.len);
     strbuf_append_str(request, "Sec-WebSocket-Key: ");
-    websocket_append_key(client, request);
+    transport_websocket_append_key(client, request);
     strbuf_append_str(request, "\r\n\r\n");
     ENSURE(!request->failed);
     link_write(&client->link, request->data, request->len);
 }
 
+static void websocket_say(struct client *client, bool binary, struct span data)
+{
+    websocket_send(client, binary ? WS_BINARY : WS_TEXT, data.ptr, data.len);
+}
+
+/* What a plain client is to say first: its template with the room and its number. */
+static void websocket_say_hello(struct client *client)
+{
+    const struct options *options = client->crowd->options;
+    struct strbuf text = STRBUF_INIT;
+
+    for (const char *p = options->hello; *p != '\0';) {
+        if (strncmp(p, "{room}", 6) == 0) {
+            strbuf_append_str(&text, options->room != NULL ? options->room : "");
+            p += 6;
+        } else if (strncmp(p, "{client}", 8) == 0) {
+            strbuf_printf(&text, "%u", client_number(client));
+            p += 8;
+        } else {
+            strbuf_append_char(&text, *p++);
+        }
+    }
+    ENSURE(!text.failed);
+    websocket_send(client, WS_TEXT, text.data, text.len);
+    strbuf_free(&text);
+}
+
 /* NULL when the server has opened the WebSocket, or the cause why it has not. */
-static const char *websocket_check(const struct client *client, const struct http_message *answer)
+const char *transport_websocket_check(const struct client *client,
+                                      const struct http_message *answer)
 {
     struct crowd *crowd = client->crowd;
     char accept[WS_ACCEPT_LEN + 1];
@@ -87,7 +115,7 @@ static const char *websocket_check(const struct client *client, const struct htt
     if (answer->parser.status_code != WEBSOCKET_SWITCHING)
         return crowd_http_cause(crowd, answer);
     strbuf_clear(&crowd->scratch);
-    websocket_append_key(client, &crowd->scratch);
+    transport_websocket_append_key(client, &crowd->scratch);
     ws_accept_key(crowd->scratch.data, crowd->scratch.len, accept);
     if (!http_header_has_token(answer, "upgrade", "websocket") ||
         !http_header(answer, "sec-websocket-accept", &value) || value.len != WS_ACCEPT_LEN ||
@@ -186,7 +214,7 @@ static void websocket_read_frames(struct client *client, uint8_t *data, size_t l
 static void websocket_opened(struct client *client, const struct http_message *answer,
                              uint8_t *rest, size_t len)
 {
-    const char *cause = websocket_check(client, answer);
+    const char *cause = transport_websocket_check(client, answer);
 
     if (cause != NULL) {
         client_drop(client, cause);
@@ -194,8 +222,11 @@ static void websocket_opened(struct client *client, const struct http_message *a
     }
     answer_free(&client->answer);
     client->state = CLIENT_JOINING;
-    if (client->audience->transport->joined_by_handshake)
+    if (client->audience->transport->joined_by_handshake) {
+        if (client->crowd->options->hello != NULL)
+            websocket_say_hello(client);
         crowd_on_joined(client->crowd, client);
+    }
     if (len > 0)
         websocket_read_frames(client, rest, len);
 }
@@ -233,6 +264,7 @@ const struct transport_ops transport_websocket = {
     .connected = websocket_connected,
     .received = websocket_received,
     .send = websocket_send_packet,
+    .say = websocket_say,
     .close = websocket_close,
     .release = websocket_release,
 };

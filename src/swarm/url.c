@@ -57,7 +57,8 @@ static bool url_parse_authority(const char *text, size_t len, struct url *url, c
         return false;
     *error = "the port must be a number from 1 to 65535";
     if (port == end)
-        return url_copy(url->port, sizeof(url->port), "80", 2);
+        return url_copy(url->port, sizeof(url->port), url->secure ? "443" : "80",
+                        url->secure ? 3 : 2);
     port++;
     return url_copy(url->port, sizeof(url->port), port, (size_t)(end - port)) &&
            url_port_valid(url->port);
@@ -68,12 +69,10 @@ bool url_parse(const char *text, struct url *url, const char **error)
     size_t len;
 
     memset(url, 0, sizeof(*url));
-    if (url_skip(&text, "https://") || url_skip(&text, "wss://")) {
-        *error = "TLS is not supported; use an http:// or ws:// URL";
-        return false;
-    }
-    if (!url_skip(&text, "http://") && !url_skip(&text, "ws://") && strstr(text, "://") != NULL) {
-        *error = "the scheme must be http or ws";
+    url->secure = url_skip(&text, "https://") || url_skip(&text, "wss://");
+    if (!url->secure && !url_skip(&text, "http://") && !url_skip(&text, "ws://") &&
+        strstr(text, "://") != NULL) {
+        *error = "the scheme must be http, ws, https or wss";
         return false;
     }
     len = strcspn(text, "/?#");

@@ -1,10 +1,10 @@
 #include "unit.h"
 
-#include "../../src/swarm/measure.h"
+#include "../../src/swarm/measure_merge.h"
 
 #define MS 1000000u
 
-static struct measure measure;
+static struct measure measure, second;
 static struct measure_track tracks[4];
 
 /* One round, and `clients` clients that have joined. */
@@ -33,6 +33,7 @@ static const struct measure_round *finish(void)
     for (size_t i = 0; i < ARRAY_LEN(tracks); i++)
         measure_finish_track(&measure, &tracks[i]);
     measure_finish(&measure);
+    measure_conclude(&measure);
     return &measure.rounds[0];
 }
 
@@ -204,8 +205,12 @@ static void test_relative_delay(void **state)
         measure_arrival(&measure, &tracks[i], 0, 1000, 1000 + (uint64_t)(100 + ms[i]) * MS);
     round = finish();
     assert_true(round->all.relative_ns == 501.0 * MS);
-    assert_true(round->skew_mean_ns == 906.0 * MS);
-    assert_int_equal(round->skew_max_ns, 906 * MS);
+    assert_true(round->from_first_ns == 501.0 * MS);
+    assert_int_equal(round->skew.count, 1);
+    assert_int_equal(round->skew.max, 906 * MS);
+    assert_int_equal(round->all.relative.count, 3);
+    assert_int_equal(round->all.relative.min, 249 * MS);
+    assert_int_equal(round->all.relative.max, 906 * MS);
     assert_int_equal(round->all.delay.min, 100 * MS);
     assert_int_equal(round->all.delay.max, 1006 * MS);
     measure_free(&measure);
@@ -226,7 +231,7 @@ static void test_relative_delay_of_messages(void **state)
     measure_arrival(&measure, &tracks[0], 2, 1002, 30 * MS);
     round = finish();
     assert_true(round->all.relative_ns == 4.0 * MS);
-    assert_int_equal(round->skew_max_ns, 6 * MS);
+    assert_int_equal(round->skew.max, 6 * MS);
     measure_free(&measure);
 }
 
@@ -322,6 +327,178 @@ static void test_groups_over_rounds(void **state)
     measure_free(&measure);
 }
 
+/* A client that leaves because it wants to has lost what it skipped, and nothing that is under way;
+ * when it comes back it begins anew. */
+static void test_departs_and_returns(void **state)
+{
+    (void)state;
+    begin(2);
+    publish(4, 2);
+    arrive(0, 0);
+    arrive(0, 2);
+    measure_depart(&measure, &tracks[0]); /* 1 was skipped, 3 is under way */
+    for (unsigned n = 0; n < 4; n++)
+        arrive(1, n);
+    assert_int_equal(measure.unfinished, 0);
+    publish(1, 1);
+    measure_join(&measure, &tracks[0]);
+    publish(1, 2);
+    arrive(1, 4);
+    arrive(1, 5);
+    arrive(0, 5);
+    assert_int_equal(measure.unfinished, 0);
+    assert_counts(2 + 6 + 1, 1, 0, 0);
+}
+
+/* Writes `from` and reads it back into `to`, as an agent and its controller do. */
+static void transfer(struct measure *to, struct measure *from)
+{
+    struct strbuf bytes = STRBUF_INIT;
+    struct archive out = archive_writer(&bytes), in;
+
+    measure_archive(&out, from);
+    assert_true(archive_complete(&out));
+    assert_true(measure_init(to, from->round_count, from->groups));
+    in = archive_reader((struct span){bytes.data, bytes.len});
+    measure_archive(&in, to);
+    assert_true(archive_complete(&in));
+    strbuf_free(&bytes);
+}
+
+/* What becomes of message `n` at a client: after how many ticks it comes, and how many times. */
+static unsigned fate(unsigned client, unsigned n, unsigned *copies)
+{
+    uint64_t random = client * 1000 + n + 1;
+    unsigned late;
+
+    for (unsigned i = 0; i < 5; i++)
+        unit_random(&random);
+    late = unit_random(&random) % 100;
+    *copies = unit_random(&random) % 20;
+    *copies = *copies > 2 ? 1 : *copies;
+    return late;
+}
+
+/* What comes to some clients, in the order of time. */
+static void play(struct measure *to, const unsigned clients[], unsigned count)
+{
+    struct measure_track own[6] = {{0}};
+
+    for (unsigned i = 0; i < count; i++) {
+        own[i].group = (uint8_t)(clients[i] % 2);
+        own[i].end = UINT32_MAX;
+    }
+    for (unsigned tick = 0; tick < 100; tick++) {
+        for (unsigned i = 0; i < count; i++) {
+            for (unsigned n = 0; n < 50; n++) {
+                unsigned copies;
+
+                if (fate(clients[i], n, &copies) != tick)
+                    continue;
+                while (copies-- > 0)
+                    measure_arrival(to, &own[i], n, 1000 + n, 5000 + tick * (uint64_t)MS);
+            }
+        }
+    }
+    for (unsigned i = 0; i < count; i++)
+        measure_finish_track(to, &own[i]);
+}
+
+static void announce(struct measure *to)
+{
+    assert_true(measure_init(to, 1, 2));
+    for (unsigned n = 0; n < 50; n++)
+        measure_answer(to, measure_publish(to, 1000 + n, 6), MEASURE_ACCEPTED);
+}
+
+/* Six clients measured by one process, and by three that are sent to a fourth and merged there. */
+static void test_merge_is_exact(void **state)
+{
+    static struct measure parts[3], merged, arrived;
+    const struct measure_round *one, *many;
+
+    (void)state;
+    announce(&second);
+    play(&second, (const unsigned[]){0, 1, 2, 3, 4, 5}, 6);
+    measure_finish(&second);
+    for (unsigned i = 0; i < 3; i++) {
+        announce(&parts[i]);
+        play(&parts[i], (const unsigned[]){i, i + 3}, 2);
+        measure_finish(&parts[i]);
+    }
+    transfer(&merged, &parts[0]);
+    for (unsigned i = 1; i < 3; i++) {
+        transfer(&arrived, &parts[i]);
+        assert_true(measure_merge(&merged, &arrived));
+        measure_free(&arrived);
+    }
+    measure_conclude(&second);
+    measure_conclude(&merged);
+    one = &second.rounds[0];
+    many = &merged.rounds[0];
+    assert_int_equal(many->all.delivered, one->all.delivered);
+    assert_int_equal(many->all.lost, one->all.lost);
+    assert_int_equal(many->all.duplicated, one->all.duplicated);
+    assert_memory_equal(&many->all.delay, &one->all.delay, sizeof(one->all.delay));
+    assert_memory_equal(&many->skew, &one->skew, sizeof(one->skew));
+    assert_true(many->from_first_ns > one->from_first_ns * 0.999999 &&
+                many->from_first_ns < one->from_first_ns * 1.000001);
+    assert_int_equal(many->all.processes, 3);
+    assert_int_equal(one->all.processes, 1);
+    for (unsigned i = 0; i < 2; i++)
+        assert_memory_equal(&many->groups[i].delay, &one->groups[i].delay,
+                            sizeof(one->groups[i].delay));
+    for (unsigned i = 0; i < 3; i++)
+        measure_free(&parts[i]);
+    measure_free(&merged);
+    measure_free(&second);
+}
+
+/* Of several processes, each of which has a first client of its own, the mean of their means. */
+static void test_relative_delay_of_processes(void **state)
+{
+    (void)state;
+    begin(2);
+    publish(1, 2);
+    measure_arrival(&measure, &tracks[0], 0, 1000, 1000 + 10 * MS);
+    measure_arrival(&measure, &tracks[1], 0, 1000, 1000 + 30 * MS);
+    finish();
+    transfer(&second, &measure);
+    measure_free(&measure);
+    begin(3);
+    publish(1, 3);
+    measure_arrival(&measure, &tracks[0], 0, 1000, 1000 + 20 * MS);
+    measure_arrival(&measure, &tracks[1], 0, 1000, 1000 + 60 * MS);
+    measure_arrival(&measure, &tracks[2], 0, 1000, 1000 + 100 * MS);
+    for (size_t i = 0; i < 3; i++)
+        measure_finish_track(&measure, &tracks[i]);
+    measure_finish(&measure);
+    assert_true(measure_merge(&second, &measure));
+    measure_conclude(&second);
+    assert_true(second.rounds[0].all.relative_ns == 40.0 * MS); /* of 20 and 60 */
+    assert_true(second.rounds[0].from_first_ns == 42.5 * MS);   /* of 20, 10, 50 and 90 */
+    assert_int_equal(second.rounds[0].skew.max, 90 * MS);
+    measure_free(&measure);
+    measure_free(&second);
+}
+
+/* Those of another run. */
+static void test_merge_of_others(void **state)
+{
+    (void)state;
+    begin(1);
+    publish(2, 1);
+    assert_true(measure_init(&second, 1, 2));
+    measure_publish(&second, 999, 1);
+    assert_false(measure_merge(&measure, &second));
+    measure_free(&second);
+    assert_true(measure_init(&second, 1, 3));
+    assert_false(measure_merge(&measure, &second));
+    measure_free(&second);
+    finish();
+    measure_free(&measure);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +517,10 @@ int main(void)
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_relative_delay_of_groups),
         cmocka_unit_test(test_groups_over_rounds),
+        cmocka_unit_test(test_departs_and_returns),
+        cmocka_unit_test(test_merge_is_exact),
+        cmocka_unit_test(test_relative_delay_of_processes),
+        cmocka_unit_test(test_merge_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
