@@ -57,7 +57,7 @@ static uint64_t conductor_round_end(const struct conductor *conductor)
 
     if (conductor->options->in_flight > 0)
         return conductor->phase_ns + round->duration_ns;
-    return conductor->phase_ns + plan_messages(round) * round->interval_ns;
+    return conductor->phase_ns + plan_round_ns(round);
 }
 
 static void conductor_next_round(struct conductor *conductor, uint64_t now_ns)

@@ -375,10 +375,14 @@ void crowd_on_lost(struct crowd *crowd, struct client *client, const char *cause
  * known yet. */
 void crowd_on_arrival(struct crowd *crowd, struct client *client, uint64_t n, uint64_t t)
 {
+    uint64_t now_ns;
+
     if (n >= crowd->measure->count)
         crowd->on_early(crowd->arg, n, t);
-    measure_arrival(crowd->measure, &client->track, n, t,
-                    role_published(crowd->role, crowd->links.now_ns));
+    now_ns = role_published(crowd->role, crowd->links.now_ns);
+    if (measure_arrival(crowd->measure, &client->track, n, t, now_ns) && crowd->log != NULL)
+        fprintf(crowd->log, "%u %llu %llu %llu\n", client_number(client), (unsigned long long)n,
+                (unsigned long long)t, (unsigned long long)(now_ns > t ? now_ns - t : 0));
 }
 
 void crowd_on_ping(struct crowd *crowd, struct client *client)

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include "stentor/base/compiler.h"
@@ -41,6 +42,7 @@ struct crowd {
     const struct options *options;
     const struct role *role;
     struct measure *measure;
+    FILE *log; /* of deliveries; NULL: none */
     struct directed *directed;
     struct client *clients;             /* one more than `count`: the last one is the speaker */
     unsigned count;                     /* this process's part of the options' clients */

@@ -197,7 +197,7 @@ static bool measure_place(struct measure_part *part, struct measure_track *track
     return false;
 }
 
-void measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
+bool measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
                      uint64_t now_ns)
 {
     struct measure_message *message;
@@ -206,12 +206,12 @@ void measure_arrival(struct measure *measure, struct measure_track *track, uint6
 
     if (n >= measure->count || measure->messages[n].due_ns != t) {
         measure->foreign++;
-        return;
+        return false;
     }
     message = &measure->messages[n];
     part = measure_part(measure, (uint32_t)n, track);
     if (!measure_place(part, track, (uint32_t)n))
-        return;
+        return false;
     if (message->delivered++ == 0) {
         message->first_ns = now_ns;
         message->first_group = track->group;
@@ -227,6 +227,7 @@ void measure_arrival(struct measure *measure, struct measure_track *track, uint6
     histogram_record(&part->delay, now_ns > t ? now_ns - t : 0);
     histogram_record(&measure->recent, now_ns > t ? now_ns - t : 0);
     measure_settle(measure, message);
+    return true;
 }
 
 /* Counts and histograms; what was compared is no sum. */

@@ -126,8 +126,9 @@ void measure_answer(struct measure *measure, uint32_t n, enum measure_answer ans
 void measure_join(const struct measure *measure, struct measure_track *track);
 void measure_leave(struct measure *measure, struct measure_track *track);
 
-/* A client got message `n` that says it was due at `t`. */
-void measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
+/* A client got message `n` that says it was due at `t`. False when it counts for nothing: it is a
+ * duplicate, or another publisher's. */
+bool measure_arrival(struct measure *measure, struct measure_track *track, uint64_t n, uint64_t t,
                      uint64_t now_ns);
 
 /* Brings what the round says about all clients up to date. */

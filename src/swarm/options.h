@@ -65,6 +65,7 @@ struct options {
     unsigned splits[OPTIONS_MAX_SPLITS]; /* --validate: numbers of processes */
     unsigned split_count;
 
+    const char *log_file;    /* of each delivery; NULL: none */
     const char *json_file;   /* NULL: none */
     const char *report_file; /* NULL: none */
     const char *label;       /* what reports call the run */

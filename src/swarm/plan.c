@@ -46,7 +46,9 @@ static bool plan_parse_round(const char *text, size_t len, struct plan_round *ro
     size_t interval_len = colon != NULL ? (size_t)(colon - text) : len;
 
     round->duration_ns = PLAN_DEFAULT_DURATION_NS;
-    if (!plan_parse_part(text, interval_len, &round->interval_ns) || round->interval_ns == 0)
+    if (interval_len == 4 && strncmp(text, "none", 4) == 0)
+        round->interval_ns = 0;
+    else if (!plan_parse_part(text, interval_len, &round->interval_ns) || round->interval_ns == 0)
         return false;
     return colon == NULL ||
            (plan_parse_part(colon + 1, len - interval_len - 1, &round->duration_ns) &&
@@ -73,9 +75,17 @@ bool plan_parse(const char *text, struct plan *plan)
 
 uint64_t plan_messages(const struct plan_round *round)
 {
-    uint64_t n = round->duration_ns / round->interval_ns;
+    uint64_t n;
 
+    if (round->interval_ns == 0)
+        return 0;
+    n = round->duration_ns / round->interval_ns;
     return n > 0 ? n : 1;
+}
+
+uint64_t plan_round_ns(const struct plan_round *round)
+{
+    return round->interval_ns == 0 ? round->duration_ns : plan_messages(round) * round->interval_ns;
 }
 
 uint64_t plan_total_messages(const struct plan *plan)

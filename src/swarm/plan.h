@@ -16,7 +16,7 @@
 enum { PLAN_MAX_ROUNDS = 32 };
 
 struct plan_round {
-    uint64_t interval_ns;
+    uint64_t interval_ns; /* 0: no messages */
     uint64_t duration_ns;
 };
 
@@ -28,8 +28,12 @@ struct plan {
 /* Reads "2s", "500ms", "1.5m" or seconds as a plain number. */
 bool plan_parse_duration(const char *text, uint64_t *ns) MUST_CHECK;
 
-/* Reads INTERVAL[:DURATION],...; "none" is a plan without rounds. */
+/* Reads INTERVAL[:DURATION],...; "none" is a plan without rounds, and none:DURATION a round without
+ * messages. */
 bool plan_parse(const char *text, struct plan *plan) MUST_CHECK;
+
+/* How long a round publishes: no message is due then or later. */
+uint64_t plan_round_ns(const struct plan_round *round);
 
 /* How many messages a round has: the last one is due at least one interval before its end. */
 uint64_t plan_messages(const struct plan_round *round);

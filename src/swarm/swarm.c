@@ -1,5 +1,6 @@
 #include "swarm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +246,31 @@ void swarm_take_answers(struct swarm *swarm, struct span answers)
     }
 }
 
+/* Each process has a file of its own: {agent} in its name becomes the process's number. */
+static bool swarm_open_log(struct swarm *swarm, const char **error)
+{
+    const char *file = swarm->options->log_file, *mark;
+    struct strbuf name = STRBUF_INIT;
+
+    *error = "the file of --log-deliveries cannot be written";
+    if (file == NULL)
+        return true;
+    mark = strstr(file, "{agent}");
+    if (mark != NULL) {
+        strbuf_append(&name, file, (size_t)(mark - file));
+        strbuf_printf(&name, "%u", swarm->role->index);
+        file = mark + strlen("{agent}");
+    }
+    strbuf_append_str(&name, file);
+    swarm->log = fopen(strbuf_cstr(&name), "we");
+    strbuf_free(&name);
+    if (swarm->log == NULL)
+        return false;
+    fputs("client message due_ns delay_ns\n", swarm->log);
+    swarm->crowd->log = swarm->log;
+    return true;
+}
+
 static bool swarm_open(struct swarm *swarm, struct event_base *base, const char **error)
 {
     const struct options *options = swarm->options;
@@ -260,6 +286,8 @@ static bool swarm_open(struct swarm *swarm, struct event_base *base, const char 
     if (swarm->crowd == NULL)
         return false;
     directed_init(&swarm->directed, swarm->crowd, options->directed, swarm->role->index);
+    if (!swarm_open_log(swarm, error))
+        return false;
     if (!swarm->role->publishes)
         return true;
     if (options->emit == NULL) {
@@ -319,6 +347,8 @@ void swarm_free(struct swarm **swarm)
     result_free(&old->result);
     proc_close(&old->self);
     strbuf_free(&old->payload);
+    if (old->log != NULL)
+        fclose(old->log);
     alarm_close(&old->tick_alarm);
     alarm_close(&old->due_alarm);
     OBJ_CLEAR(old);

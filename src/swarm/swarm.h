@@ -60,6 +60,7 @@ struct swarm {
     struct directed directed;
     struct proc self;
     struct strbuf payload;
+    FILE *log; /* of deliveries; NULL: none */
     struct tally speaker_failures;
 
     enum phase phase;

@@ -151,6 +151,17 @@ static bool tls_expect(SSL *ssl, const struct tls_client *client)
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), client->host) == 1;
 }
 
+/* A copy of the session: OpenSSL lets each be used once, as TLS 1.3 recommends so that connections
+ * cannot be told to be of one client. Servers take it more often. */
+static void tls_offer_session(SSL *ssl, SSL_SESSION *session)
+{
+    SSL_SESSION *copy = session != NULL ? SSL_SESSION_dup(session) : NULL;
+
+    if (copy != NULL)
+        SSL_set_session(ssl, copy);
+    SSL_SESSION_free(copy);
+}
+
 struct tls *tls_new(struct tls_client *client, int fd)
 {
     struct tls *tls = calloc(1, sizeof(*tls));
@@ -165,8 +176,7 @@ struct tls *tls_new(struct tls_client *client, int fd)
         return NULL;
     }
     SSL_set_connect_state(tls->ssl);
-    if (client->session != NULL)
-        SSL_set_session(tls->ssl, client->session);
+    tls_offer_session(tls->ssl, client->session);
     return tls;
 }
 

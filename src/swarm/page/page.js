@@ -29,7 +29,7 @@
   const name = (run) => run.options.label ?? run.options.server;
   const roundName = (run, i) => {
     const round = run.rounds[i];
-    const every = run.options.in_flight ? `${run.options.in_flight} in flight` : `every ${plain(round.interval_seconds)} s`;
+    const every = run.options.in_flight ? `${run.options.in_flight} in flight` : round.interval_seconds > 0 ? `every ${plain(round.interval_seconds)} s` : 'no broadcasts';
     return `Round ${i + 1}: ${every}`;
   };
 
