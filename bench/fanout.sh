@@ -57,10 +57,7 @@ swarm_run() {
     "$swarm" --clients "$clients" --ramp "$((clients / 2500 + 1))" --payload "$payload" --idle 2 \
         --publish-url "http://$publish/publish/*/e" --pid "${pid[$server]}" --quiet \
         --json "$bench_tmp/$name.json" "$@" "http://${address[$server]}" \
-        >"$bench_tmp/$name.log" 2>&1 || {
-        cat "$bench_tmp/$name.log" >&2
-        bench_die "the swarm failed against $server"
-    }
+        >"$bench_tmp/$name.log" 2>&1 || bench_swarm_failed $? "$name" "$server"
 }
 
 # Strictly alternating, and each run begins with the other server: A B, B A, A B... Two

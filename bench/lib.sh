@@ -166,6 +166,17 @@ bench_note_failure() {
     grep -E '^(Connects|Disconnects|Result)' "$bench_tmp/$1.log" >&2 || true
 }
 
+# bench_swarm_failed STATUS NAME SERVER: a swarm was not content. If it was itself the limit, which is
+# the purpose of a closed loop, that is noted; anything else ends the script.
+bench_swarm_failed() {
+    if [[ $1 -eq 3 ]]; then
+        bench_note "$2: $(grep -m 1 '^INVALID' "$bench_tmp/$2.log")"
+        return
+    fi
+    cat "$bench_tmp/$2.log" >&2
+    bench_die "the swarm failed against $3"
+}
+
 # bench_environment [CONFIG]: what a result needs to be understood later, as JSON.
 bench_environment() {
     local version

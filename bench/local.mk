@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	bench/fanout.sh \
 	bench/idle.sh \
 	bench/lib.sh \
+	bench/mapcenter.sh \
 	bench/mixed.sh \
 	bench/peers.sh \
 	bench/pings.sh \

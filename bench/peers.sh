@@ -86,20 +86,26 @@ peers_start_nchan() {
         "$("$nginx" -v 2>&1 | sed 's/.*: //')" >>"$bench_tmp/peers"
 }
 
-# peers_start_socketio NAME: sets bench_pid and bench_clients.
+# peers_start_socketio NAME: sets bench_pid and bench_clients. What was installed is used again.
 peers_start_socketio() {
-    local name=$1 directory=$bench_tmp/$1
+    local name=$1 directory=$bench_tmp/socketio-modules
 
     peers_install node nodejs
     peers_install npm npm
+    [[ -d $directory ]] || peers_install_socketio "$directory"
+    bench_start "$name" node "$bench_dir/socketio.mjs" "$directory" "${peers_transports:-polling}"
+    bench_wait_line "$name" "$bench_pid" "listen: clients"
+    bench_clients=$(bench_address_of "$name" clients)
+}
+
+peers_install_socketio() {
+    local directory=$1
+
     mkdir "$directory"
     npm install --prefix "$directory" --no-audit --no-fund --loglevel=error \
         "socket.io@$peers_socketio_version" >"$bench_tmp/npm.log" 2>&1 || {
         cat "$bench_tmp/npm.log" >&2
         bench_die "npm could not install socket.io: see above, or leave it out (-w)"
     }
-    bench_start "$name" node "$bench_dir/socketio.mjs" "$directory"
-    bench_wait_line "$name" "$bench_pid" "listen: clients"
-    bench_clients=$(bench_address_of "$name" clients)
     echo "socket.io $peers_socketio_version, Node.js $(node --version)" >>"$bench_tmp/peers"
 }

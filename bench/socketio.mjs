@@ -1,8 +1,8 @@
-// The server of Socket.IO as a peer: socket.io of the folder that is named, over long-polling
-// alone, with everything off that is not needed for that. POST /publish/ROOM/EVENT emits the body
+// The server of Socket.IO as a peer: socket.io of the folder that is named, over the transports that
+// are named (long-polling alone), with everything off that is not needed for that. POST /publish/ROOM/EVENT emits the body
 // to all clients, as stentord does it.
 //
-//   node socketio.mjs FOLDER      FOLDER has node_modules/socket.io
+//   node socketio.mjs FOLDER [TRANSPORT,...]      FOLDER has node_modules/socket.io
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const { Server } = createRequire(path.resolve(process.argv[2], 'package.json'))(
 
 const server = http.createServer(publish);
 const io = new Server(server, {
-  transports: ['polling'],
+  transports: (process.argv[3] ?? 'polling').split(','),
   httpCompression: false,
   perMessageDeflate: false,
   serveClient: false,
