@@ -326,7 +326,6 @@ static void crowd_on_first_joined(struct crowd *crowd, struct client *client)
     crowd->connected++;
     crowd->settled_ns = now;
     histogram_record(&audience->connect_delay, now > due ? now - due : 0);
-    timeline_add(&crowd->connects, now);
 }
 
 void crowd_on_joined(struct crowd *crowd, struct client *client)
@@ -336,6 +335,7 @@ void crowd_on_joined(struct crowd *crowd, struct client *client)
         return;
     if (client->life == 0)
         crowd_on_first_joined(crowd, client);
+    timeline_add(&crowd->connects, crowd->links.now_ns);
     crowd->joined++;
     if (client_measured(client)) {
         crowd->measured++;

@@ -121,14 +121,12 @@ void crowd_stop(struct crowd *crowd);
 /* Fails the connects that take too long, and sends heartbeats; to be called often. */
 void crowd_tick(struct crowd *crowd, uint64_t now_ns);
 
-/* Is every connect decided? */
+/* Is every connect decided? When is client `i` due to connect? */
 bool crowd_settled(const struct crowd *crowd);
+uint64_t crowd_due(const struct crowd *crowd, unsigned i);
 
 /* All clients say goodbye; done when `links.open` is 0. */
 void crowd_close(struct crowd *crowd);
-
-/* When client `i` is due to connect. */
-uint64_t crowd_due(const struct crowd *crowd, unsigned i);
 
 /* From clients and their transports: what became of a client. */
 void crowd_on_joined(struct crowd *crowd, struct client *client);

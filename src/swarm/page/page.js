@@ -101,8 +101,7 @@
 
   const bands = (area, x, spec) => (spec.bands ?? []).map(({ from, to, label }, i) => {
     const a = Math.max(x.place(from), area.left), b = Math.min(x.place(to), area.right);
-    const fits = b - a > label.length * 6.5 + 6;
-    const text = fits ? label : b - a > 12 ? String(i + 1) : '';
+    const text = [label, `Round ${i + 1}`, String(i + 1), ''].find((one) => one.length * 6.5 + 8 < b - a) ?? '';
     return `<rect class="band" x="${a.toFixed(1)}" y="${area.top}" width="${Math.max(b - a, 0).toFixed(1)}" height="${area.bottom - area.top}"/>` +
       `<line class="grid" x1="${a.toFixed(1)}" x2="${a.toFixed(1)}" y1="${area.top - 14}" y2="${area.bottom}"/>` +
       `<text x="${(a + 4).toFixed(1)}" y="${area.top - 5}">${escape(text)}</text>`;
@@ -424,7 +423,8 @@
     addPlot(grid, { id: 'clients', title: 'Clients connected', note: '', x, y: { format: count }, series: each((run) => perSecond(run, 'clients')) });
     addPlot(grid, { id: 'delay', title: 'Delay over time', note: 'p99 of each second.', x, y: milliseconds, series: each((run) => perSecond(run, 'p99', 1e-6)) });
     addPlot(grid, { id: 'connects', title: 'Connects per 100 ms', note: 'Those that succeeded.', step: true, x: { label: 'seconds', format: plain, min: 0, max: Math.max(...runs.map((run) => run.connects.buckets.length)) / 10 }, y: { format: count }, series: each((run) => timeline(run.connects.buckets)) });
-    addPlot(grid, { id: 'pings', title: 'Heartbeats per second', note: '', x, y: { format: count }, series: each((run) => {
+    const pinged = Math.max(...runs.map((run) => Math.ceil(run.pings.buckets.length / 10)), 1);
+    addPlot(grid, { id: 'pings', title: 'Heartbeats per second', note: '', x: { ...x, max: pinged }, y: { format: count }, series: each((run) => {
       const sums = [];
       run.pings.buckets.forEach((n, i) => (sums[Math.floor(i / 10)] = (sums[Math.floor(i / 10)] ?? 0) + n));
       return sums.map((n, i) => [i + 1, n ?? 0]);
