@@ -46,7 +46,7 @@ static bool plan_parse_round(const char *text, size_t len, struct plan_round *ro
     size_t interval_len = colon != NULL ? (size_t)(colon - text) : len;
 
     round->duration_ns = PLAN_DEFAULT_DURATION_NS;
-    if (interval_len == 4 && strncmp(text, "none", 4) == 0)
+    if (colon != NULL && interval_len == 4 && strncmp(text, "none", 4) == 0)
         round->interval_ns = 0;
     else if (!plan_parse_part(text, interval_len, &round->interval_ns) || round->interval_ns == 0)
         return false;

@@ -39,6 +39,11 @@ static void test_rounds(void **state)
     assert_int_equal(plan_messages(&plan.rounds[2]), 100); /* ten seconds unless told */
     assert_int_equal(plan_total_messages(&plan), 190);
     assert_int_equal(plan_total_ns(&plan), 100ull * S);
+    assert_true(plan_parse("none:3s,1s:2s", &plan));
+    assert_int_equal(plan.count, 2);
+    assert_int_equal(plan_messages(&plan.rounds[0]), 0);
+    assert_true(plan_round_ns(&plan.rounds[0]) == 3000000000u);
+    assert_int_equal(plan_total_messages(&plan), 2);
     assert_true(plan_parse("none", &plan));
     assert_int_equal(plan.count, 0);
     assert_true(plan_parse("10s:1s", &plan));
