@@ -111,9 +111,6 @@ static const char *socketio_opened(struct client *client, struct span text)
 
     if (client->state != CLIENT_JOINING)
         return NULL;
-    if (client->audience->transport->engine_io == ENGINE_IO_PROTOCOL_OLD &&
-        dialect_member(text, "sid", &value))
-        client_name(client, value);
     if (!dialect_member(text, "pingInterval", &value))
         return "engineio_handshake";
     interval_ns = strtoull(value.ptr, NULL, 10) * 1000000u;

@@ -9,6 +9,7 @@
 #include "crowd.h"
 #include "dialect.h"
 #include "payload.h"
+#include "transport.h"
 
 enum { DIRECTED_BATCH = 256, DIRECTED_TRIES = 16 };
 
@@ -70,10 +71,11 @@ void directed_stop(struct directed *directed)
 
 static bool directed_takes_part(const struct client *client)
 {
-    return client->state == CLIENT_JOINED && client->session != NULL && client_measured(client);
+    return client->state == CLIENT_JOINED && client_measured(client) &&
+           transport_can_send(client->audience->transport);
 }
 
-/* Any client but the sender; NULL when hardly anybody is there. */
+/* Any client but the sender, if it has been told its name; NULL when hardly anybody is there. */
 static struct client *directed_choose(const struct directed *directed, const struct client *sender)
 {
     struct crowd *crowd = directed->crowd;
@@ -81,7 +83,7 @@ static struct client *directed_choose(const struct directed *directed, const str
     for (unsigned i = 0; i < DIRECTED_TRIES; i++) {
         struct client *client = &crowd->clients[crowd_random(crowd) % crowd->count];
 
-        if (client != sender && directed_takes_part(client))
+        if (client != sender && client->session != NULL && directed_takes_part(client))
             return client;
     }
     return NULL;

@@ -50,20 +50,19 @@ struct timeline_peak timeline_find_peak(const struct timeline *timeline, uint64_
                                         uint64_t to_ns)
 {
     struct timeline_peak peak = {0, 0, 0};
-    uint64_t begin, end, sum = 0;
+    uint64_t begin, end, seen, sum = 0;
 
     if (from_ns < timeline->start_ns || to_ns <= from_ns)
         return peak;
     begin = (from_ns - timeline->start_ns + TIMELINE_BUCKET_NS - 1) / TIMELINE_BUCKET_NS;
     end = (to_ns - timeline->start_ns) / TIMELINE_BUCKET_NS;
-    for (uint64_t i = begin; i < end; i++) {
-        uint32_t count = i < timeline->len ? timeline->counts[i] : 0;
-
-        sum += count;
-        if (count > peak.max)
-            peak.max = count;
-        peak.buckets++;
+    seen = end < timeline->len ? end : timeline->len; /* nothing is behind the last event */
+    for (uint64_t i = begin; i < seen; i++) {
+        sum += timeline->counts[i];
+        if (timeline->counts[i] > peak.max)
+            peak.max = timeline->counts[i];
     }
+    peak.buckets = end > begin ? (unsigned)(end - begin) : 0;
     if (peak.buckets > 0)
         peak.mean = (double)sum / peak.buckets;
     return peak;

@@ -170,6 +170,27 @@ test('directed messages: each arrives once, at its own', () => {
   });
 });
 
+test('directed messages through stentord, by every transport that can', withServer({ eio3: true, client_send: 'anyone' }, async (server) => {
+  const mix = ['websocket', 'msgpack', 'socketio', 'socketio-msgpack', 'polling', 'polling-msgpack', 'upgrade', 'socketio3', 'polling3', 'sse'];
+  const { code, report, stdout } = await swarm(server, ['-c', String(6 * mix.length), '--transports', mix.join(','), '--directed', '2/s',
+    '--rounds', 'none:2s,0.1s:1s']);
+  const { directed } = report;
+
+  assert.equal(code, 0, stdout);
+  assert.ok(directed.sent > 200, stdout);
+  assert.deepEqual([directed.delivered, directed.lost, directed.refused, directed.duplicated, directed.misdelivered], [directed.sent, 0, 0, 0, 0], stdout);
+  assert.ok(directed.delay_ns.p50 > 0);
+  assert.equal(report.totals.delivered, 6 * mix.length * report.totals.messages);
+}));
+
+test('directed messages that a server does not allow are refused', withServer({}, async (server) => {
+  const { code, report, stdout } = await swarm(server, ['-c', '10', '--transports', 'websocket,socketio', '--directed', '2/s', '--rounds', 'none:1s']);
+
+  assert.equal(code, 1, stdout);
+  assert.ok(report.directed.sent > 10);
+  assert.deepEqual([report.directed.refused, report.directed.lost], [report.directed.sent, 0], stdout);
+}));
+
 test('directed messages that are lost, repeated, sent to others or refused are counted', () => {
   const wrong = { lost: 0, duplicated: 0, misdelivered: 0, refused: 0 };
   let n = 0;
