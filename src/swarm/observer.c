@@ -26,39 +26,47 @@ struct observer {
     struct observation newest;
 };
 
-/* The value of a metric without labels; false when it is not there. */
-static bool observer_value(const char *text, const char *name, double *value)
+/* The sum of a metric's values, whatever their labels; false when it is not there. */
+static bool observer_value(const char *text, const char *name, double *value, unsigned *count)
 {
     size_t len = strlen(name);
 
+    *value = 0;
+    *count = 0;
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        const char *labels;
+
         line += *line == '\n';
-        if (strncmp(line, name, len) == 0 && line[len] == ' ') {
-            *value = strtod(line + len, NULL);
-            return *value >= 0 && *value < 1e18;
-        }
+        labels = line + len;
+        if (strncmp(line, name, len) != 0 || (*labels != ' ' && *labels != '{'))
+            continue;
+        if (*labels == '{')
+            labels += strcspn(labels, "}\n");
+        *value += strtod(labels + (*labels == '}'), NULL);
+        (*count)++;
     }
-    return false;
+    return *count > 0 && *value >= 0 && *value < 1e18;
 }
 
+/* Stentor's own metrics have a line for each thread. */
 static void observer_take(struct observer *observer, struct strbuf *body)
 {
     const char *text = strbuf_cstr(body);
     struct proc_usage *usage = &observer->newest.process;
+    unsigned count, threads = 0;
     double cpu, value;
 
-    if (!observer_value(text, "process_cpu_seconds_total", &cpu)) {
+    if (!observer_value(text, "process_cpu_seconds_total", &cpu, &count) &&
+        !observer_value(text, "stentor_thread_cpu_seconds_total", &cpu, &threads)) {
         observer->refusals++;
         return;
     }
     observer->refusals = 0;
-    *usage = (struct proc_usage){.time_ns = clock_ns(), .cpu_ns = (uint64_t)(cpu * 1e9)};
-    if (observer_value(text, "process_resident_memory_bytes", &value))
+    *usage = (struct proc_usage){
+        .time_ns = clock_ns(), .cpu_ns = (uint64_t)(cpu * 1e9), .threads = threads};
+    if (observer_value(text, "process_resident_memory_bytes", &value, &count) ||
+        observer_value(text, "stentor_memory_bytes", &value, &count))
         usage->rss = (uint64_t)value;
-    if (observer_value(text, "process_threads", &value))
-        usage->threads = (uint32_t)value;
-    if (observer_value(text, "process_context_switches_total", &value))
-        usage->switches = (uint64_t)value;
 }
 
 static void observer_on_outcome(void *arg, const struct requests_outcome *outcome)

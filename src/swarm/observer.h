@@ -2,9 +2,9 @@
  * observer.h - what the server uses up, as far as it can be seen from here.
  *
  * With --pid the server's process is on this machine, and /proc says it. Otherwise the server's
- * /metrics is asked for once in a while, of which the names that Prometheus's client libraries have
- * in common are read (process_cpu_seconds_total, process_resident_memory_bytes): so it need not be
- * Stentor. A server that has neither is not observed.
+ * metrics are asked for, of which those that Prometheus's client libraries have in common are read
+ * (process_cpu_seconds_total, process_resident_memory_bytes), or else Stentor's own. A server that
+ * has neither is not observed.
  * An observer belongs to its caller; one thread.
  */
 #ifndef STENTOR_SWARM_OBSERVER_H

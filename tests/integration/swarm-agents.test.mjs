@@ -10,7 +10,7 @@ import { withFaulty } from './lib/faulty-server.mjs';
 import { programPath } from './lib/program.mjs';
 import { withServer } from './lib/stentord.mjs';
 import { startSwarm, swarm } from './lib/swarm.mjs';
-import { until } from './lib/wait.mjs';
+import { timeFactor } from './lib/wait.mjs';
 
 // "Hosts" that are this one: the name becomes a variable of the environment, by which it is found.
 const here = (hosts) => ['--on', hosts.join(','), '--via', 'env SWARM_HOST={host}', '--agent', programPath('stentor-swarm')];
@@ -52,6 +52,32 @@ test('what the server refuses nobody has lost', withServer({ publish_rate: 5, pu
   assert.equal(report.totals.lost, 0, stdout);
   assert.equal(report.totals.delivered, 30 * (report.totals.messages - report.totals.refused));
 }));
+
+// A host whose clock is ahead of the first one's: a time namespace.
+test('clocks that differ are compared, and delays corrected', async (t) => {
+  try {
+    execFileSync('unshare', ['-T', '--monotonic', '5', 'true'], { stdio: 'ignore' });
+  } catch {
+    return t.skip('time namespaces need root, and a kernel that has them');
+  }
+  return withServer({}, async (server) => {
+    const via = `sh -c 'test {host} = first || exec unshare -T --monotonic 1000 "$@"; exec "$@"' x`;
+    const { code, report, stdout, stderr } = await swarm(server, ['-c', '40', '--rounds', '50ms:1s', '--on', 'first,ahead', '--via', via,
+      '--agent', programPath('stentor-swarm')]);
+    const [first, ahead] = report.agents;
+
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal(first.same_clock, true);
+    assert.equal(ahead.same_clock, false);
+    assert.ok(ahead.clock_error_ns > 0 && ahead.clock_error_ns < 1e9 * timeFactor, stdout);
+    assert.ok(Math.abs(ahead.clock_offset_ns - 1000e9) <= ahead.clock_error_ns + 1e3, `${ahead.clock_offset_ns}, within ${ahead.clock_error_ns}`);
+    assert.ok(Math.abs(ahead.clock_drift_ns) < 1e9 * timeFactor);
+    assert.equal(report.totals.delivered, 40 * 20);
+    assert.equal(report.totals.lost, 0);
+    assert.ok(report.totals.delay_ns.max < 20e9 * timeFactor, 'no delay has the seconds between the clocks in it');
+    assert.match(stdout, /^ahead +20 +\d+ us +/m);
+  })(t);
+});
 
 // The process whose environment has the variable.
 function processOf(host) {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 
+import { withFaulty } from './lib/faulty-server.mjs';
 import { run } from './lib/program.mjs';
 import { withServer } from './lib/stentord.mjs';
 import { startSwarm, swarm } from './lib/swarm.mjs';
@@ -88,6 +89,50 @@ test('each second of the run is kept, with what the server used', withServer({},
   assert.ok(seconds.some(({ sockets }) => sockets > 0));
   assert.ok(rounds[0].begin_seconds > 1 && rounds[0].end_seconds > rounds[0].begin_seconds + 1.9);
   assert.ok(idle.server_cpu_share >= 0 && idle.end_seconds <= rounds[0].begin_seconds + 0.1);
+}));
+
+// What the server's metrics say after so many questions.
+const metrics = {
+  'those that Prometheus’s libraries have in common': (n) => `# TYPE x counter\nprocess_cpu_seconds_total ${n / 100}\nprocess_resident_memory_bytes ${1e7 + n}\n`,
+  'those of Stentor': (n) => `stentor_thread_cpu_seconds_total{thread="io-0"} ${n / 200}\nstentor_thread_cpu_seconds_total{thread="io-1"} ${n / 200}\n` +
+    `stentor_memory_bytes ${1e7 + n}\nstentor_memory_bytes_other 5\n`,
+};
+
+for (const [name, text] of Object.entries(metrics)) {
+  test(`a server elsewhere is observed through its metrics: ${name}`, () => {
+    let asked = 0;
+    return withFaulty({}, async (server) => {
+      server.onRequest = (request, response, body) => {
+        if (request.url === '/numbers') return response.end(text(++asked));
+        server.publish(body);
+        return response.end('{}');
+      };
+      const { code, report, stdout } = await startSwarm(server.listener, ['-c', '10', '--transports', 'plain', '--idle', '1', '--rounds', '50ms:2s',
+        '--metrics-url', `http://127.0.0.1:${server.listener.port}/numbers`]).result;
+
+      assert.equal(code, 0, stdout);
+      assert.ok(asked >= 8, `asked ${asked} times`);
+      assert.ok(report.rounds[0].server_memory > 1e7 && report.rounds[0].server_memory <= 1e7 + asked);
+      // A hundredth of a second for each question, four of which are asked a second.
+      assert.ok(report.rounds[0].server_cpu_share > 0.005 && report.rounds[0].server_cpu_share < 0.06, `${report.rounds[0].server_cpu_share}`);
+      assert.ok(report.seconds.some(({ server_cpu: share }) => share > 0));
+    });
+  });
+}
+
+test('a server without metrics is asked three times, and not again', () => withFaulty({}, async (server) => {
+  let asked = 0;
+  server.onRequest = (request, response, body) => {
+    if (request.method === 'GET') return asked++, response.writeHead(404).end();
+    server.publish(body);
+    return response.end('{}');
+  };
+  const { code, report } = await startSwarm(server.listener, ['-c', '10', '--transports', 'plain', '--idle', '2',
+    '--metrics-url', `http://127.0.0.1:${server.listener.port}`]).result;
+
+  assert.equal(code, 0);
+  assert.equal(asked, 3);
+  assert.equal(report.server, null);
 }));
 
 test('what is shown while it runs: plain lines when it is no terminal', withServer({}, async (server) => {
