@@ -46,7 +46,7 @@ struct client {
     bool speaker;          /* not one of the crowd: it only publishes */
     bool beating;          /* its turn for a heartbeat will come (crowd_beat) */
     bool returning;        /* will have another life */
-    uint16_t life;         /* how many times it has come back */
+    uint32_t life;         /* how many times it has come back */
     uint32_t last_ping_ms; /* since the crowd's start; 0: none yet */
     uint64_t beat_ns;      /* when */
     TAILQ_ENTRY(client) beats;

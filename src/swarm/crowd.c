@@ -313,6 +313,8 @@ void crowd_close(struct crowd *crowd)
             client_end(client);
         } else {
             client_close(client);
+            if (client->kind > BEHAVIOUR_CHURN)
+                client_end(client); /* it would not read the answer */
         }
     }
 }
