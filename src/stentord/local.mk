@@ -115,6 +115,7 @@ stentord_unit_tests = \
 	tests/unit/test_envelope \
 	tests/unit/test_grid \
 	tests/unit/test_outq \
+	tests/unit/test_tls_conn \
 	tests/unit/test_tls_ticket
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
@@ -126,6 +127,8 @@ tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
 tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
 tests_unit_test_grid_LDADD = $(stentord_test_ldadd)
 tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
+tests_unit_test_tls_conn_SOURCES = tests/unit/test_tls_conn.c $(delivery_fixture)
+tests_unit_test_tls_conn_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_ticket_LDADD = $(stentord_test_ldadd)
 
 if HAVE_CMOCKA

@@ -45,7 +45,8 @@ async function serial(server, more) {
   const socket = tls.connect(target(server, more));
   await event(socket, 'secureConnect');
   const { serialNumber } = socket.getPeerCertificate();
-  socket.destroy();
+  socket.end(); // and not destroyed: the last part of its handshake is still to be sent
+  await event(socket, 'close');
   return serialNumber;
 }
 
