@@ -63,7 +63,7 @@ bool directed_overloaded(struct io_thread *origin)
     return atomic_load_explicit(&origin->server->directed_in_flight, memory_order_relaxed) > limit;
 }
 
-static void directed_free(struct directed *directed)
+void directed_free(struct directed *directed)
 {
     message_unref(&directed->message);
     OBJ_CLEAR(directed);

@@ -58,6 +58,9 @@ struct directed *directed_new(struct io_thread *origin, struct message *message,
                               const uint8_t to[SESSION_ID_BYTES], const uint8_t *from,
                               struct span tag) MUST_CHECK;
 
+/* Frees one that has not been sent. */
+void directed_free(struct directed *directed);
+
 /* Is so much on its way that senders should wait? */
 bool directed_overloaded(struct io_thread *origin);
 

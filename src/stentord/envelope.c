@@ -98,9 +98,7 @@ static bool envelope_read_to(struct envelope *envelope, const json_t *value)
     struct span id = envelope_string(value);
 
     if (context->to == NULL)
-        return envelope_fail(envelope, context->fixed_namespace
-                                           ? "publish is for rooms; to reach one session, send"
-                                           : "\"to\" has its place in an envelope of its own");
+        return envelope_fail(envelope, "publish is for rooms; to reach one session, send");
     if (id.ptr == NULL)
         return envelope_fail(envelope, "\"to\" must be a text, a session's id");
     context->to->given = true;

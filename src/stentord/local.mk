@@ -59,7 +59,8 @@ libstentord_a_SOURCES = \
 	src/stentord/privileges.c src/stentord/privileges.h \
 	src/stentord/process.c src/stentord/process.h \
 	src/stentord/publish.c src/stentord/publish.h \
-	src/stentord/publish_directed.c src/stentord/publish_priv.h \
+	src/stentord/publish_batch.c src/stentord/publish_priv.h \
+	src/stentord/publish_directed.c \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/recovery.c src/stentord/recovery.h \
 	src/stentord/reload.c src/stentord/reload.h \

@@ -19,8 +19,6 @@
 /* What a binary body stands for in the arguments: its attachment. */
 #define PUBLISH_PLACEHOLDER "{\"_placeholder\":true,\"num\":0}"
 
-enum { PUBLISH_MAX_BATCH = 10000 };
-
 static struct server *publish_server(const struct http_conn *http)
 {
     return http->conn->thread->server;
@@ -74,15 +72,12 @@ static bool publish_on_head(struct http_conn *http)
     return true;
 }
 
-/* Appends {"seq":...,"clients":...} of one item. */
-static void publish_append_item(struct strbuf *out, const struct publish_item *item)
+void publish_endpoint_append_item(struct strbuf *out, uint64_t seq, unsigned clients)
 {
-    strbuf_printf(
-        out, "{\"seq\":%" PRIu64 ",\"clients\":%u}", item->seq,
-        atomic_load_explicit((atomic_uint *)(uintptr_t)&item->clients, memory_order_relaxed));
+    strbuf_printf(out, "{\"seq\":%" PRIu64 ",\"clients\":%u}", seq, clients);
 }
 
-static void publish_log(const struct http_conn *http, const struct publish_request *request)
+void publish_endpoint_log(const struct http_conn *http, const struct publish_request *request)
 {
     char text[CONN_TEXT];
 
@@ -95,32 +90,18 @@ static void publish_log(const struct http_conn *http, const struct publish_reque
                    request->what);
 }
 
-static void publish_respond(struct http_conn *http, const struct publish_request *request,
-                            bool as_array)
+static void publish_done(struct publish_request *request, void *context)
 {
+    struct http_conn *http = context;
     struct strbuf body = STRBUF_INIT;
 
-    publish_log(http, request);
-
-    for (size_t i = 0; i < request->count; i++) {
-        if (as_array)
-            strbuf_append_char(&body, i == 0 ? '[' : ',');
-        publish_append_item(&body, &request->items[i]);
-    }
-    strbuf_append_str(&body, as_array ? "]\n" : "\n");
+    publish_endpoint_log(http, request);
+    publish_endpoint_append_item(&body, request->items[0].seq,
+                                 atomic_load(&request->items[0].clients));
+    strbuf_append_char(&body, '\n');
     http_conn_respond(http, 200, NULL, "application/json", body.data, body.len);
     strbuf_free(&body);
     http_conn_resume(http);
-}
-
-static void publish_done_single(struct publish_request *request, void *context)
-{
-    publish_respond(context, request, false);
-}
-
-static void publish_done_array(struct publish_request *request, void *context)
-{
-    publish_respond(context, request, true);
 }
 
 /* The publisher has gone; his messages go their way. */
@@ -140,7 +121,8 @@ bool publish_endpoint_within_rate(struct http_conn *http, size_t count)
     uint64_t wait_ns = ratelimit_take(&server->publish_limit, (unsigned)count, clock_ns());
     char header[64];
 
-    bool overloaded = wait_ns == 0 && server_overloaded(server, http->conn->thread->config);
+    bool overloaded = wait_ns == 0 && (server_overloaded(server, http->conn->thread->config) ||
+                                       directed_overloaded(http->conn->thread));
 
     if (wait_ns == 0 && !overloaded)
         return true;
@@ -152,31 +134,6 @@ bool publish_endpoint_within_rate(struct http_conn *http, size_t count)
                                 : "publish_rate is used up; try again after the seconds in "
                                   "Retry-After");
     return false;
-}
-
-/* Hands the request over and waits for its answer; frees it when it cannot go. */
-static void publish_submit(struct http_conn *http, struct publish_request *request, bool as_array)
-{
-    if (!publish_endpoint_within_rate(http, request->count)) {
-        publish_request_free(&request);
-        return;
-    }
-    request->done = as_array ? publish_done_array : publish_done_single;
-    request->context = http;
-    if (log_access_enabled())
-        publish_request_describe(request, http->conn->thread->config);
-    http_conn_suspend(http, &publish_waiter, request);
-    broadcast_submit(&publish_server(http)->broadcast, request);
-}
-
-static struct publish_request *publish_new_request(struct http_conn *http, size_t count)
-{
-    struct publish_request *request = publish_request_new(&http->conn->thread->stage, count);
-
-    if (request == NULL)
-        publish_endpoint_refuse(http, 503, NULL, "no_memory",
-                                "the server has no memory; try again later");
-    return request;
 }
 
 static struct envelope_context publish_context(const struct http_conn *http)
@@ -193,14 +150,25 @@ static struct envelope_context publish_context(const struct http_conn *http)
 /* Publishes one message; takes over the reference. */
 static void publish_message(struct http_conn *http, struct message *message)
 {
-    struct publish_request *request = publish_new_request(http, 1);
+    struct publish_request *request = NULL;
 
+    if (publish_endpoint_within_rate(http, 1)) {
+        request = publish_request_new(&http->conn->thread->stage, 1);
+        if (request == NULL)
+            publish_endpoint_refuse(http, 503, NULL, "no_memory",
+                                    "the server has no memory; try again later");
+    }
     if (request == NULL) {
         message_unref(&message);
         return;
     }
     publish_request_add(request, message);
-    publish_submit(http, request, false);
+    request->done = publish_done;
+    request->context = http;
+    if (log_access_enabled())
+        publish_request_describe(request, http->conn->thread->config);
+    http_conn_suspend(http, &publish_waiter, request);
+    broadcast_submit(&publish_server(http)->broadcast, request);
 }
 
 /* Sends the message where its envelope says. */
@@ -237,51 +205,28 @@ static size_t publish_count(struct span array)
     return count;
 }
 
-/* A request for the messages of an array; NULL when it has been answered. */
-static struct publish_request *publish_begin_array(struct http_conn *http, size_t count)
-{
-    if (count > 0 && count <= PUBLISH_MAX_BATCH)
-        return publish_new_request(http, count);
-    publish_endpoint_refuse(http, 400, NULL, "bad_envelope", "an array holds 1 to 10000 envelopes");
-    return NULL;
-}
-
-/* Adds the next message; if there is none, because of `error`, the whole array is refused. */
-static bool publish_add_element(struct http_conn *http, struct publish_request **request,
-                                struct message *message, const char *error)
-{
-    char text[ENVELOPE_ERROR + 40];
-
-    if (message != NULL) {
-        publish_request_add(*request, message);
-        return true;
-    }
-    snprintf(text, sizeof(text), "element %zu: %s", (*request)->count, error);
-    publish_endpoint_refuse(http, 400, NULL, "bad_envelope", text);
-    publish_request_free(request);
-    return false;
-}
-
 /* All messages of the array, or none of them. */
-static void publish_array(struct http_conn *http, const struct envelope_context *context,
-                          struct span array)
+static void publish_array(struct http_conn *http, struct span array)
 {
-    struct publish_request *request = publish_begin_array(http, publish_count(array));
+    struct publish_batch *batch = publish_batch_new(http, publish_count(array));
+    struct envelope_context context = publish_context(http);
     char error[ENVELOPE_ERROR];
     struct span element;
     size_t pos = 0;
 
-    while (request != NULL && json_array_next(array, &pos, &element))
-        if (!publish_add_element(http, &request, envelope_parse(context, element, error), error))
-            return;
-    if (request != NULL)
-        publish_submit(http, request, true);
+    while (batch != NULL && json_array_next(array, &pos, &element)) {
+        struct envelope_to to = {.given = false};
+
+        context.to = &to;
+        publish_batch_add(&batch, envelope_parse(&context, element, error), &to, error);
+    }
+    if (batch != NULL)
+        publish_batch_submit(batch);
 }
 
 /* POST /publish: an envelope or an array of them. */
 static void publish_envelopes(struct http_conn *http)
 {
-    const struct envelope_context context = publish_context(http);
     struct span body = json_trim((struct span){http->msg->body.data, http->msg->body.len});
     char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 40];
 
@@ -289,7 +234,7 @@ static void publish_envelopes(struct http_conn *http)
         snprintf(text, sizeof(text), "the body is not JSON: %s", body.len ? error : "it is empty");
         publish_endpoint_refuse(http, 400, NULL, "bad_json", text);
     } else if (body.ptr[0] == '[') {
-        publish_array(http, &context, body);
+        publish_array(http, body);
     } else {
         publish_one(http, body);
     }
@@ -337,22 +282,24 @@ static struct message *publish_unpack(const struct http_conn *http, struct span 
 /* All messages of the array, or none of them. */
 static void publish_packed_array(struct http_conn *http, struct packarray *array)
 {
-    struct publish_request *request = publish_begin_array(http, array->left);
+    struct publish_batch *batch = publish_batch_new(http, array->left);
     char error[ENVELOPE_ERROR] = "";
     struct span element;
     bool malformed;
 
-    while (request != NULL && packarray_next(array, &element))
-        if (!publish_add_element(http, &request,
-                                 publish_unpack(http, element, NULL, &malformed, error), error))
-            return;
-    if (request == NULL)
+    while (batch != NULL && packarray_next(array, &element)) {
+        struct envelope_to to = {.given = false};
+        struct message *message = publish_unpack(http, element, &to, &malformed, error);
+
+        publish_batch_add(&batch, message, &to, error);
+    }
+    if (batch == NULL)
         return;
     if (packarray_complete(array)) {
-        publish_submit(http, request, true);
+        publish_batch_submit(batch);
         return;
     }
-    publish_request_free(&request);
+    publish_batch_free(&batch);
     publish_refuse_msgpack(http, "the array is cut off, or there are bytes behind it");
 }
 

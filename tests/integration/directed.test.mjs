@@ -222,16 +222,50 @@ test('a publisher is told whether a queue was reached', withServer({ io_threads:
   assert.equal(keyless.status, 401);
 }));
 
-test('in an array "to" is refused, and nothing of the array is published', withServer({}, async (server) => {
-  const client = await server.native();
-  const array = [{ event: 'e' }, { to: client.hello.session, event: 'e' }];
-  const answer = await request(server.admin, '/publish', { method: 'POST', body: JSON.stringify(array) });
+test('an array may be for rooms and for sessions; the answer has one element for each', withServer({ io_threads: 2 }, async (server) => {
+  const clients = await Promise.all(Array.from({ length: 6 }, () => server.native({ room: 'a' })));
+  const [id, gone] = [clients[0].hello.session, Buffer.alloc(16).toString('base64url')];
+  const array = [
+    { to: id, event: 'first' }, { room: 'a', event: 'second' }, { to: gone, event: 'e' }, { to: 'x', event: 'e' },
+    ...clients.map(({ hello }, data) => ({ to: hello.session, event: 'third', data })), { event: 'fourth' },
+  ];
+  const unknown = { delivered: false, error: 'no session has that id' };
+  for (const answer of [await request(server.admin, '/publish', { method: 'POST', body: JSON.stringify(array) }), await post(server, encode(array))]) {
+    assert.equal(answer.status, 200, answer.text);
+    const results = answer.json();
+    assert.equal(results.length, array.length);
+    assert.deepEqual(results[0], { delivered: true });
+    assert.equal(results[1].clients, 6);
+    assert.deepEqual(results.slice(2, 4), [unknown, unknown]);
+    assert.ok(results.slice(4, 10).every(({ delivered }) => delivered));
+    assert.equal(results[10].seq, results[1].seq + 1);
+    for (const [i, client] of clients.entries()) {
+      const got = [];
+      while (got.length < (i === 0 ? 4 : 3)) got.push(await client.inbox.take());
+      assert.deepEqual(got.filter(({ type }) => type === 'message').map(({ event }) => event), ['second', 'fourth']);
+      assert.deepEqual(got.filter(({ type }) => type === 'directed').map(({ event, data }) => [event, data]),
+        [...(i === 0 ? [['first', null]] : []), ['third', i]]);
+    }
+  }
+  const only = await request(server.admin, '/publish', { method: 'POST', body: JSON.stringify([{ to: 'x', event: 'e' }]) });
+  assert.deepEqual(only.json(), [unknown]);
+  const wrong = await request(server.admin, '/publish', { method: 'POST', body: JSON.stringify([{ to: id, event: 'e' }, { event: 'e' }, { to: id }]) });
+  assert.equal(wrong.status, 400);
+  assert.match(wrong.json().message, /element 2: "event"/);
+  assert.equal(clients[0].inbox.length, 0, 'nothing of a wrong array is sent');
+}));
 
-  assert.equal(answer.status, 400);
-  assert.match(answer.json().message, /element 1: "to"/);
-  const packed = await post(server, encode(array));
-  assert.match(packed.json().message, /element 1: "to"/);
-  assert.equal(await server.metric('published_total'), 0);
+test('a publisher may send ten thousand at once, and go before the answer', withServer({ io_threads: 2 }, async (server) => {
+  const client = await server.native();
+  const array = Array.from({ length: 10_000 }, (_, data) => ({ to: client.hello.session, event: 'e', data }));
+  const answer = await request(server.admin, '/publish', { method: 'POST', body: JSON.stringify(array) });
+  assert.ok(answer.json().every(({ delivered }) => delivered));
+  assert.deepEqual((await client.nextMany(10_000, 'directed')).map(({ data }) => data), array.map(({ data }) => data));
+  const body = JSON.stringify(array.slice(0, 1000));
+  const raw = await server.raw(server.admin);
+  raw.write(`POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  raw.destroy();
+  await server.publish({ event: 'still there' });
 }));
 
 test('an EventSource is reached by the session of its hello', withServer(config, async (server) => {

@@ -187,7 +187,7 @@ static void test_to_one_session(void **state)
     struct message *message;
 
     (void)state;
-    bad("{\"event\":\"e\",\"to\":\"AAAAAAAAAAAAAAAAAAAAAA\"}", "of its own");
+    bad("{\"event\":\"e\",\"to\":\"AAAAAAAAAAAAAAAAAAAAAA\"}", "one session, send");
     context.to = &to;
     message = envelope_parse(
         &context, unit_span("{\"event\":\"e\",\"to\":\"AAECAwQFBgcICQoLDA0ODw\"}"), error);
