@@ -192,6 +192,15 @@ static struct grid *neighbours_grid(struct io_thread *home, const struct neighbo
     return room->grid;
 }
 
+/* A grid without members is none. */
+static void neighbours_end_empty(struct io_thread *home, int namespace, struct span name)
+{
+    struct room *room = room_find(&home->delivery.rooms, namespace, name.ptr, name.len);
+
+    if (room != NULL && room->grid != NULL && room->grid->count == 0)
+        room_end_grid(&home->delivery.rooms, room);
+}
+
 /* Who is in it already is told again where. */
 static void neighbours_open_join(struct mail *opened, void *self)
 {
@@ -207,6 +216,7 @@ static void neighbours_open_join(struct mail *opened, void *self)
         stats_add(&home->stats.grid_members, cell != GRID_NONE);
     }
     if (cell == GRID_NONE) {
+        neighbours_end_empty(home, mail->namespace, mail->name);
         neighbours_post(mail, mail->thread, neighbours_open_place);
         return;
     }
@@ -229,8 +239,7 @@ static void neighbours_open_leave(struct mail *opened, void *self)
         grid_leave(grid, cell, &changes);
         stats_sub(&home->stats.grid_members, 1);
         neighbours_place_changed(home, grid, mail->namespace, mail->name, &changes, GRID_NONE);
-        if (grid->count == 0)
-            room_end_grid(&home->delivery.rooms, room);
+        neighbours_end_empty(home, mail->namespace, mail->name);
     }
     free(mail);
 }
