@@ -443,6 +443,35 @@ test('a client that has been lost for too long is nobody', withServer({ ...recov
   assert.equal((await publishTo(server, { to: client.id, event: 'e' })).status, 404);
 }));
 
+test('while others come and go: what is acknowledged is there exactly once, at the addressed client only', withServer({ ...config, io_threads: 4, client_rate: 0 }, async (server) => {
+  const stay = await Promise.all(Array.from({ length: 12 }, (_, i) => (i % 2 ? server.native() : msgpack(server))));
+  const expected = stay.map(() => new Set());
+  let n = 0;
+  for (let round = 0; round < 15; round++) {
+    const guests = await Promise.all(Array.from({ length: 8 }, () => server.native()));
+    const ids = [...stay, ...guests].map(({ hello }) => hello.session);
+    const sends = [];
+    for (const client of [...stay, ...guests]) {
+      for (let i = 0; i < 10; i++) {
+        const to = (n * 7) % ids.length;
+        const data = n++;
+        const answer = client.command({ type: 'send', to: ids[to], event: 'e', data });
+        sends.push(answer.then(({ type }) => type === 'ack' && to < stay.length && expected[to].add(data), () => {}));
+      }
+    }
+    for (const guest of guests) guest.destroy(); // in the middle of it
+    await Promise.all(sends.slice(0, stay.length * 10));
+    await server.untilMetric('clients_native', stay.length);
+  }
+  for (const [i, client] of stay.entries()) {
+    const got = [];
+    while (new Set(got).size < expected[i].size || client.inbox.length > 0) got.push((await client.next('directed')).data);
+    assert.equal(new Set(got).size, got.length, 'nothing came twice');
+    for (const data of expected[i]) assert.ok(got.includes(data), `${data} is missing`);
+    for (const data of got) assert.equal((data * 7) % 20, i, 'it was for another one');
+  }
+}));
+
 test('at the end of the server nothing hangs', withServer({ ...config, io_threads: 4 }, async (server) => {
   const clients = await Promise.all(Array.from({ length: 8 }, () => server.native()));
   for (let i = 0; i < 400; i++) {
