@@ -1,6 +1,8 @@
 # bench: measurements that anyone can rerun; see bench/README.md. Nothing here is installed.
 
-noinst_PROGRAMS += bench/sendloop bench/longpoll bench/tlsclients
+noinst_PROGRAMS += bench/directed bench/sendloop bench/longpoll bench/tlsclients
+bench_directed_SOURCES = bench/directed.c
+bench_directed_LDADD = $(COMMON_LIBS)
 bench_sendloop_SOURCES = bench/sendloop.c
 bench_sendloop_LDADD = $(COMMON_LIBS)
 bench_longpoll_SOURCES = bench/longpoll.c
@@ -10,6 +12,7 @@ bench_tlsclients_LDADD = $(COMMON_LIBS)
 
 EXTRA_DIST += \
 	bench/README.md \
+	bench/directed.sh \
 	bench/fanout.sh \
 	bench/idle.sh \
 	bench/lib.sh \
