@@ -70,7 +70,7 @@ static void main_parse(int argc, char **argv, struct arguments *arguments)
 }
 
 struct start {
-    const char *config;
+    const struct config *config;
     int ready_fd; /* of a daemon; or -1 */
 };
 
@@ -88,7 +88,7 @@ static int main_serve(const struct arguments *arguments, struct config *config)
 {
     const char *path = arguments->pidfile != NULL ? arguments->pidfile : config->pidfile;
     struct pidfile pidfile = PIDFILE_NONE;
-    struct start start = {arguments->config, -1};
+    struct start start = {config, -1};
     int status;
 
     if (!privileges_allow(config))

@@ -28,7 +28,8 @@ bool privileges_drop(const struct config *config) MUST_CHECK;
 /* Makes a file that was created before privileges_drop the user's, as a listener's socket is. */
 void privileges_give(const struct config *config, const char *path);
 
-/* After privileges_drop: warns if the file that was read before cannot be read again. */
-void privileges_warn_unreadable(const char *path);
+/* After privileges_drop: warns of files which a reload has to read and cannot: the configuration,
+ * certificates and their keys. */
+void privileges_warn_unreadable(const struct config *config);
 
 #endif

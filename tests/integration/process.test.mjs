@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 
+import { Authority } from './lib/certificates.mjs';
 import { formatConfig } from './lib/config.mjs';
 import { request } from './lib/http.mjs';
 import { Program, programPath, run } from './lib/program.mjs';
@@ -114,6 +115,20 @@ test('a configuration that the user cannot read again is worth a warning', { ...
     program.kill();
     const { stderr } = await within(program.exit, 'the end');
     assert.equal(/cannot be read any more, so a reload will fail: Permission denied/.test(stderr), mode === 0o600);
+  }
+}));
+
+test('so is a key of a certificate', { ...needsRoot }, withDirectory({}, async (place, t) => {
+  const certificate = new Authority(place.directory).issue(['localhost']);
+  const listeners = [{ address: '127.0.0.1', port: 0, tls: { certificates: [certificate] } }, ...defaults.listeners];
+  for (const mode of [0o600, 0o644]) {
+    fs.chmodSync(certificate.key, mode);
+    await withServer({ user: 'nobody', listeners }, async (server) => {
+      await server.untilLogged(/stentord\.conf cannot be read any more/); // it comes first, and always here
+      server.terminate();
+      await server.program.exit;
+      assert.equal(server.log.includes(`${certificate.key} cannot be read any more`), mode === 0o600);
+    })(t);
   }
 }));
 
