@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum {
     MEMORY_SLOT = 24576,     /* bytes: the largest block of a handshake, in whole pages */
     MEMORY_SMALLEST = 12288, /* that goes into a slot */
-    MEMORY_SLOTS = 131072,   /* of address space; beyond that malloc has to do */
+    MEMORY_SLOTS = 16384,    /* of address space; beyond that malloc has to do */
     MEMORY_KEEP = 8,         /* slots that a thread keeps */
 };
 
@@ -104,11 +105,16 @@ static void *memory_realloc(void *block, size_t size, const char *file, int line
 void tls_memory_init(void)
 {
     size_t size = (size_t)MEMORY_SLOTS * MEMORY_SLOT;
-    char *begin = mmap(NULL, size + MEMORY_SLOTS * sizeof(uint32_t), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct rlimit space;
+    char *begin;
 
+    /* Where address space is short, or cannot be had, malloc has to do. */
+    if (getrlimit(RLIMIT_AS, &space) < 0 || space.rlim_cur != RLIM_INFINITY)
+        return;
+    begin = mmap(NULL, size + MEMORY_SLOTS * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (begin == MAP_FAILED)
-        return; /* then malloc has to do */
+        return;
     memory.begin = begin;
     memory.free = (uint32_t *)(void *)(begin + size);
     CRYPTO_set_mem_functions(memory_malloc, memory_realloc, memory_free);
