@@ -1,4 +1,6 @@
 /* /status: how the server is, as a page for people or as JSON for programs. */
+#define _GNU_SOURCE /* memmem */
+
 #include "admin_endpoint.h"
 
 #include <inttypes.h>

@@ -20,8 +20,6 @@ enum {
     CONN_FLUSH_IOV = 64,
 };
 
-static void conn_on_event(evutil_socket_t fd, short events, void *arg);
-
 /* What should be waited for now? */
 static short conn_wanted_events(const struct conn *conn)
 {
@@ -42,17 +40,17 @@ static void conn_update_events(struct conn *conn)
 
     if (conn->phase == CONN_DEAD || events == conn->events)
         return;
-    if (conn->events != 0)
-        event_del(&conn->event);
-    conn->events = events;
-    if (events == 0)
-        return;
-    event_assign(&conn->event, conn->thread->stage.base, conn->fd, (short)(events | EV_PERSIST),
-                 conn_on_event, conn);
-    if (event_add(&conn->event, NULL) < 0) {
-        conn->events = 0;
+    if (poller_watch(&conn->thread->poller, conn->fd, conn, conn->events, events))
+        conn->events = events;
+    else
         conn_close(conn, CLOSE_NO_MEMORY);
-    }
+}
+
+static void conn_stop_watching(struct conn *conn)
+{
+    if (conn->events != 0)
+        poller_forget(&conn->thread->poller, conn->fd, conn);
+    conn->events = 0;
 }
 
 struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *accepted,
@@ -103,9 +101,7 @@ void conn_detach(struct conn *conn)
     OWNER_ASSERT(&thread->stage.owner);
     ENSURE(conn->phase == CONN_OPEN && !conn_pending(conn));
     conn->transport->detach(conn);
-    if (conn->events != 0)
-        event_del(&conn->event);
-    conn->events = 0;
+    conn_stop_watching(conn);
     wheel_cancel(&thread->wheel, &conn->timer);
     TAILQ_REMOVE(&thread->conns, conn, link);
     stats_sub(&thread->stats.connections, 1);
@@ -151,8 +147,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     if (conn->phase == CONN_DEAD)
         return;
     conn->phase = CONN_DEAD;
-    if (conn->events != 0)
-        event_del(&conn->event);
+    conn_stop_watching(conn);
     wheel_cancel(&thread->wheel, &conn->timer);
     conn->transport->close(conn);
     close(conn->fd);
@@ -390,13 +385,13 @@ void conn_read_now(struct conn *conn)
     }
 }
 
-static void conn_on_event(evutil_socket_t fd, short events, void *arg)
+void conn_on_ready(void *object, short events)
 {
     struct conn *conn;
 
-    (void)fd;
-    OBJ_CAST(conn, arg, CONN_MAGIC);
+    OBJ_CAST(conn, object, CONN_MAGIC);
     OWNER_ASSERT(&conn->thread->stage.owner);
+    events &= conn->events;
     if (events & EV_WRITE && !conn_flush(conn))
         return; /* what can be read will be told again */
     if (events & EV_READ)

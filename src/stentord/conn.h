@@ -1,5 +1,5 @@
 /*
- * conn.h - one TCP (or unix) connection: its socket, its event, its timer, what waits to be sent.
+ * conn.h - one TCP (or unix) connection: its socket, its timer, what waits to be sent.
  *
  * Owned by one I/O thread at a time: it may be handed over to another. What the bytes mean is up to
  * the connection's protocol, a table of functions: HTTP at first, WebSocket after an upgrade.
@@ -8,15 +8,13 @@
  *   open       from conn_new; the protocol's functions are called
  *   finishing  conn_finish: what waits is still sent, then our side is shut; what arrives is thrown
  *              away until the peer shuts its own side
- *   dead       conn_close, from anywhere: descriptor closed, no event, protocol's on_close called;
- *              on the thread's dead list
+ *   dead       conn_close, from anywhere: descriptor closed, protocol's on_close called; on the
+ *              thread's dead list
  *   freed      conn_reap, at the end of the tick: no callback sees freed memory
  */
 #ifndef STENTORD_CONN_H
 #define STENTORD_CONN_H
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -53,14 +51,13 @@ struct conn {
     bool eof;
     bool sealed;     /* the transport keeps what it has taken and the socket has not */
     bool counted;    /* in max_clients_per_address */
-    short events;    /* that are being waited for */
+    short events;    /* EV_READ, EV_WRITE: what the socket is watched for */
     uint32_t number; /* by which logs and operators name it */
     struct peer peer;
     uint16_t redirect;        /* the port of https that requests are sent to; 0: none */
     uint64_t deadline_ms;     /* UINT64_MAX: none */
     struct wheel_timer timer; /* is set for the deadline, or before it */
     TAILQ_ENTRY(conn) link;   /* in the thread's list of connections, or of the dead */
-    struct event event;
 };
 
 #define CONN_MAGIC 0x636f6e6eu
@@ -140,6 +137,9 @@ void conn_stop_reading(struct conn *conn, bool stop);
 /* The one deadline, in milliseconds of the monotonic clock. To move it away costs nothing. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 void conn_clear_deadline(struct conn *conn);
+
+/* Serves a socket that is ready: the poller's callback. */
+void conn_on_ready(void *object, short events);
 
 /* Hands a deadline that has come to its connection: the wheel's callback. */
 void conn_on_timer(struct wheel_timer *timer, void *thread);

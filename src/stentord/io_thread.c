@@ -127,6 +127,7 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     thread->scratch = malloc(IO_THREAD_SCRATCH);
     thread->inflater = inflater_new();
     if (thread->scratch == NULL || thread->inflater == NULL ||
+        poller_init(&thread->poller, thread->stage.base, conn_on_ready) < 0 ||
         !recovery_table_init(&thread->recovery, socketio_connect_yield, socketio_keep_hold) ||
         !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
                        thread->index, server->dialect_users, thread->stage.base, head))
@@ -174,6 +175,7 @@ void io_thread_destroy(struct io_thread *thread)
     conn_reap(&thread->dead);
     engine_reap(&thread->dead_engines);
     recovery_table_destroy(&thread->recovery);
+    poller_destroy(&thread->poller);
     event_del(&thread->reaper);
     event_del(&thread->gather);
     event_del(&thread->tick);

@@ -14,6 +14,7 @@
 #include "drain.h"
 #include "engine.h"
 #include "load.h"
+#include "poller.h"
 #include "recovery.h"
 #include "seat.h"
 #include "stage.h"
@@ -44,7 +45,8 @@ struct io_thread {
     struct engine_list dead_engines;
     struct engine_list unpolled; /* sessions that have yet to poll; the oldest first */
     unsigned unpolled_count;
-    size_t queued_bytes; /* in private queues */
+    size_t queued_bytes;  /* in private queues */
+    struct poller poller; /* the sockets of connections */
     struct event reaper;
     struct wheel wheel;        /* deadlines of connections */
     struct wheel engine_wheel; /* and of Engine.IO sessions that poll */

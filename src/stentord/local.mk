@@ -55,6 +55,7 @@ libstentord_a_SOURCES = \
 	src/stentord/peer.c src/stentord/peer.h \
 	src/stentord/permission.c src/stentord/permission.h \
 	src/stentord/pidfile.c src/stentord/pidfile.h \
+	src/stentord/poller.c src/stentord/poller.h \
 	src/stentord/poll_response.c src/stentord/poll_response.h \
 	src/stentord/privileges.c src/stentord/privileges.h \
 	src/stentord/process.c src/stentord/process.h \
@@ -116,6 +117,7 @@ stentord_unit_tests = \
 	tests/unit/test_envelope \
 	tests/unit/test_grid \
 	tests/unit/test_outq \
+	tests/unit/test_poller \
 	tests/unit/test_tls_conn \
 	tests/unit/test_tls_ticket
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
@@ -128,6 +130,7 @@ tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
 tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
 tests_unit_test_grid_LDADD = $(stentord_test_ldadd)
 tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
+tests_unit_test_poller_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_conn_SOURCES = tests/unit/test_tls_conn.c $(delivery_fixture)
 tests_unit_test_tls_conn_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_ticket_LDADD = $(stentord_test_ldadd)
