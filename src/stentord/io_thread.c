@@ -1,5 +1,6 @@
 #include "io_thread.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 enum {
     IO_THREAD_GATHER_NS = 1000000,
     IO_THREAD_GATHER_POLLS = 20, /* in one tick: less than that are served as they come */
+    IO_THREAD_MANY_LEFT = 250,   /* clients; the memory of less is not worth giving back */
 };
 
 static void io_thread_on_reap(evutil_socket_t fd, short events, void *arg)
@@ -55,7 +57,7 @@ static void io_thread_on_gather(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    if (!delivery_busy(&thread->delivery))
+    if (!delivery_busy(&thread->delivery) && !thread->poller.full)
         stage_rest(&thread->stage, IO_THREAD_GATHER_NS);
 }
 
@@ -65,6 +67,24 @@ void io_thread_count_poll(struct io_thread *thread)
     thread->polls_in_tick++;
     if (thread->polls_come)
         event_active(&thread->gather, EV_TIMEOUT, 1); /* behind the events that are ready now */
+}
+
+/* When most of the clients have left, gives their memory back to the system: the allocator does so
+ * by itself only where nothing lies behind it. It takes some milliseconds, and is left alone while
+ * clients are still leaving. */
+static void io_thread_give_back(struct io_thread *thread)
+{
+    uint64_t held = stats_get(&thread->stats.connections) + thread->delivery.cursors.taken;
+    bool leaving = held < thread->last_held;
+
+    thread->last_held = held;
+    if (held > thread->most_held)
+        thread->most_held = held;
+    if (leaving || held > thread->most_held / 2 || held + IO_THREAD_MANY_LEFT > thread->most_held)
+        return;
+    thread->most_held = held;
+    cursor_table_trim(&thread->delivery.cursors);
+    malloc_trim(0);
 }
 
 /* Drops what is too old. The same second on all threads, so that all of them hold the same window:
@@ -91,6 +111,7 @@ static void io_thread_on_tick(evutil_socket_t fd, short events, void *arg)
     if (now_ms / 1000 != thread->second) {
         thread->second = now_ms / 1000;
         io_thread_on_second(thread, thread->second * 1000);
+        io_thread_give_back(thread);
     }
     load_end(&thread->load, LOAD_TIMER, begun_ns);
     load_tick(&thread->load, thread->name);

@@ -61,6 +61,8 @@ struct io_thread {
     struct load load;
     uint64_t mail_begun_ns;
     uint32_t conn_numbers; /* that have been given out */
+    uint64_t most_held;    /* connections and sessions, since memory was given back */
+    uint64_t last_held;    /* a second ago */
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;

@@ -112,6 +112,7 @@ stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
 # Tests of the library; the fixture is a thread's worth of server without a thread.
 stentord_unit_tests = \
 	tests/unit/test_client_limit \
+	tests/unit/test_cursor \
 	tests/unit/test_delivery \
 	tests/unit/test_encoder \
 	tests/unit/test_envelope \
@@ -126,6 +127,7 @@ delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 tests_unit_test_client_limit_LDADD = $(stentord_test_ldadd)
 tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture)
 tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
+tests_unit_test_cursor_LDADD = $(stentord_test_ldadd)
 tests_unit_test_encoder_LDADD = $(stentord_test_ldadd)
 tests_unit_test_envelope_LDADD = $(stentord_test_ldadd)
 tests_unit_test_grid_LDADD = $(stentord_test_ldadd)

@@ -29,6 +29,7 @@ static void poller_on_ready(evutil_socket_t fd, short what, void *arg)
     (void)what;
     poller->batch = batch;
     poller->count = epoll_wait(poller->fd, batch, POLLER_BATCH, 0);
+    poller->full = poller->count == POLLER_BATCH;
     for (poller->next = 0; poller->next < poller->count;) {
         const struct epoll_event *event = &batch[poller->next++];
 

@@ -32,6 +32,7 @@ struct poller {
     struct epoll_event *batch; /* what is ready and has not been looked at: from `next` on */
     int next;
     int count;
+    bool full; /* the last batch was as large as it may be: more is ready */
 };
 
 /* 0 or a negative errno. */
