@@ -23,6 +23,12 @@ EXTRA_DIST += \
 	bench/slow.sh \
 	bench/tls.sh \
 	bench/transports.sh \
+	bench/tuning.sh \
+	bench/vm.sh \
+	bench/vm/guests.sh \
+	bench/vm/init.sh \
+	bench/vm/pair.py \
+	bench/vm/report.py \
 	bench/clients.py \
 	bench/pings.py \
 	bench/publish.py \

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE /* accept4 */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -332,20 +333,20 @@ static void run(int listener)
     }
 }
 
-static int open_listener(uint16_t port)
+static int open_listener(const char *host, uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     socklen_t len = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+    if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
         bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 4096) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
-        log_error("listen", "127.0.0.1:%u: %s", port, strerror(errno));
+        log_error("listen", "%s:%u: %s", host, port, strerror(errno));
         return -1;
     }
-    log_info("listen", "clients on 127.0.0.1:%u", ntohs(address.sin_port));
+    log_info("listen", "clients on %s:%u", host, ntohs(address.sin_port));
     return fd;
 }
 
@@ -355,8 +356,8 @@ int main(int argc, char **argv)
     struct rlimit files;
     int listener;
 
-    if (argc > 2 || (argc == 2 && (port = strtoul(argv[1], NULL, 10)) > UINT16_MAX)) {
-        fprintf(stderr, "usage: sendloop [PORT]\n");
+    if (argc > 3 || (argc > 1 && (port = strtoul(argv[1], NULL, 10)) > UINT16_MAX)) {
+        fprintf(stderr, "usage: sendloop [PORT [ADDRESS]]\n");
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -365,7 +366,7 @@ int main(int argc, char **argv)
     }
     sendloop.seq = clock_wall_us();
     sendloop.epoll = epoll_create1(EPOLL_CLOEXEC);
-    listener = open_listener((uint16_t)port);
+    listener = open_listener(argc > 2 ? argv[2] : "127.0.0.1", (uint16_t)port);
     if (listener < 0 || sendloop.epoll < 0)
         return 1;
     run(listener);

@@ -9,8 +9,8 @@ if ! command -v "$SHELLCHECK" >/dev/null 2>&1; then
     exit 77
 fi
 status=0
-for file in autogen.sh .ci/run script/* bench/*.sh tests/*/*.sh tests/package/* \
-    debian/stentor.init debian/stentor.p* debian/tests/*; do
+for file in autogen.sh .ci/run script/* bench/*.sh bench/*/*.sh tests/*/*.sh \
+    tests/package/* debian/stentor.init debian/stentor.p* debian/tests/*; do
     [ -f "$file" ] || continue # a release has not all of them
     head -n 1 "$file" | grep -qE '^#!.*[/ ](ba|da)?sh' || continue
     "$SHELLCHECK" -x "$file" || status=1

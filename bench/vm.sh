@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# As many clients as a machine of a given memory can hold, on virtual machines: memory per client by
+# part, processor time per delivery, what is lost. See bench/README.md.
+# shellcheck disable=SC1091,SC2034,SC2154 # files that are sourced set some variables, read others
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$bench_dir/vm/guests.sh"
+
+transport=polling
+clients=100004
+few=10000
+server_mb=2048
+client_mb=0
+ping=0
+rate=1500
+idle=15
+rounds=30s:60s
+few_rounds=10s:20s
+yardstick=false
+accel=
+limit=0
+output=vm.json
+
+usage() {
+    cat >&2 <<EOF
+usage: bench/vm.sh [-b BUILD] [-t TRANSPORT] [-c CLIENTS] [-f FEW] [-r ROUNDS] [-R ROUNDS]
+                   [-p SECONDS] [-x RATE] [-i SECONDS] [-y] [-m MB] [-M MB] [-a kvm|tcg|uml]
+                   [-l SECONDS] [-o RESULT.json]
+  -b  directory of the build (default: the current one)
+  -t  how clients get messages, as for stentor-swarm (default $transport)
+  -c  clients (default $clients)
+  -f  clients of the first wave, with which the other is compared (default $few; 0: none)
+  -r  messages to all, as for stentor-swarm; none: the clients only wait (default $rounds)
+  -R  the same for the first wave (default $few_rounds)
+  -p  seconds between two heartbeats of a client (default: a 400th of the clients, 25 at least)
+  -x  clients that connect in a second (default $rate)
+  -i  seconds of rest before the messages (default $idle)
+  -y  the same clients at bench/sendloop, too, for its cost of a delivery; with -t websocket
+  -m  memory of the server's guest in MB (default $server_mb)
+  -M  memory of the clients' guest in MB (default: 512, and 5 KB for each client)
+  -a  how guests run: as virtual machines (kvm), emulated (tcg), or as processes of a User-Mode
+      Linux (uml), which is several times as fast as tcg (default: kvm where it works, else tcg)
+  -l  seconds until all is given up (default: what it should take, twice)
+  -o  where the result goes as JSON (default $output)
+EOF
+    exit 2
+}
+
+while getopts b:t:c:f:r:R:p:x:i:ym:M:a:l:o:h option; do
+    case $option in
+    b) bench_build=$OPTARG ;;
+    t) transport=$OPTARG ;;
+    c) clients=$OPTARG ;;
+    f) few=$OPTARG ;;
+    r) rounds=$OPTARG ;;
+    R) few_rounds=$OPTARG ;;
+    p) ping=$OPTARG ;;
+    x) rate=$OPTARG ;;
+    i) idle=$OPTARG ;;
+    y) yardstick=true ;;
+    m) server_mb=$OPTARG ;;
+    M) client_mb=$OPTARG ;;
+    a) accel=$OPTARG ;;
+    l) limit=$OPTARG ;;
+    o) output=$OPTARG ;;
+    *) usage ;;
+    esac
+done
+[[ $OPTIND -gt $# ]] || usage
+[[ $yardstick == false || $transport == websocket ]] || usage
+
+[[ $ping -gt 0 ]] || ping=$((clients / 400 > 25 ? clients / 400 : 25))
+[[ $client_mb -gt 0 ]] || client_mb=$((512 + clients * 5 / 1024))
+vm_descriptors=$((clients + 2000))
+
+# What a plan of rounds comes to: its messages, and its seconds.
+plan_messages() {
+    python3 "$bench_dir/vm/report.py" plan "$1" | cut -d ' ' -f 1
+}
+plan_seconds() {
+    python3 "$bench_dir/vm/report.py" plan "$1" | cut -d ' ' -f 2
+}
+
+# Everything has to be over by then, whatever hangs.
+until=$((SECONDS + limit))
+if [[ $limit -eq 0 ]]; then
+    wave_seconds=$((2 * (few + clients) / rate + 2 * idle + $(plan_seconds "$rounds")))
+    until=$((SECONDS + 300 + 2 * wave_seconds))
+fi
+left() {
+    echo $((until > SECONDS ? until - SECONDS : 1))
+}
+
+sample() {
+    vm_run server 60 "sample $1" >"$bench_tmp/$2.sample" || bench_die "$3 has ended"
+}
+
+# start_server NAME: stentord or sendloop in the server's guest; sets pid.
+start_server() {
+    local command="stentord -f -c /etc/stentord.conf"
+
+    [[ $1 == stentord ]] || command="sendloop 8080 0.0.0.0"
+    pid=$(vm_run server 30 "start $1 $command" | sed -n 1p)
+    vm_run server 60 "until grep -qE 'server: ready|listen: clients' /tmp/$1.err; do \
+runs $pid || break; sleep 0.2; done; runs $pid" || {
+        vm_run server 10 "cat /tmp/$1.err" >&2 || true
+        bench_die "$1 did not start"
+    }
+    sleep 2
+}
+
+# connections: of the whole guest.
+connections() {
+    vm_run server 30 connections | sed -n 1p
+}
+
+# Local addresses of the clients' guest: one for each thousand clients.
+addresses() {
+    local i
+
+    for ((i = 0; i < $1 / 1000 + 1; i++)); do
+        echo "10.0.$((128 + i / 250)).$((1 + i % 250))"
+    done | paste -sd ,
+}
+
+swarm_says() {
+    vm_run clients 60 "tail -n 1 /tmp/$1.err" | grep -v '^$' || true
+}
+
+swarm_runs() {
+    vm_run clients 30 "runs $swarm" >/dev/null
+}
+
+# await_swarm NAME PATTERN: until its last line matches.
+await_swarm() {
+    local line
+
+    while line=$(swarm_says "$1") && ! grep -qE -- "$2" <<<"$line"; do
+        swarm_runs || return 1
+        [[ $SECONDS -lt $until ]] || bench_die "out of time; the swarm said: $line"
+        sleep 1
+    done
+}
+
+# await_empty: until all clients have left, and what that leaves behind has gone.
+await_empty() {
+    while [[ $(connections) -gt 4 ]]; do
+        [[ $SECONDS -lt $until ]] || bench_die "out of time: clients do not leave"
+        sleep 2
+    done
+    sleep "$1"
+}
+
+# wave NAME SERVER CLIENTS ROUNDS: clients come, rest, get messages, and leave.
+wave() {
+    local name=$1 number=$3 plan=$4 messages
+
+    bench_note "$2: $number clients by $transport"
+    messages=$(plan_messages "$plan")
+    swarm=$(vm_run clients 30 "start $name stentor-swarm -c $number --transports $transport \
+--ramp $((number / rate + 1)) --connect-timeout 60 --idle $((idle + 10)) --rounds $plan \
+--bind $(addresses "$number") --publish-url http://10.0.0.1:$publish_port \
+--json /tmp/$name.json http://10.0.0.1:8080" | sed -n 1p)
+    if await_swarm "$name" '^idle:'; then
+        sleep 4
+        sample "$pid" "$name-idle" "$2"
+        sleep "$idle"
+        sample "$pid" "$name-rested" "$2"
+        [[ $messages -eq 0 ]] ||
+            await_swarm "$name" "message $messages, 0 deliveries/s|^goodbye" || true
+        sample "$pid" "$name-served" "$2"
+    fi
+    while swarm_runs; do
+        [[ $SECONDS -lt $until ]] || break
+        sleep 1
+    done
+    vm_run clients 120 "cat /tmp/$name.json" | grep -v '^$' >"$bench_tmp/$name.json" || true
+    vm_run clients 60 "cat /tmp/$name.out; grep -v deliveries/s /tmp/$name.err" >"$bench_tmp/$name.log"
+    [[ -s $bench_tmp/$name.json ]] || {
+        tail -n 20 "$bench_tmp/$name.log" >&2
+        bench_die "the swarm failed"
+    }
+    await_empty 3
+    sample "$pid" "$name-left" "$2"
+}
+
+for program in stentord stentor-swarm bench/sendloop; do
+    bench_program "$program" >/dev/null
+done
+vm_set_accel "${accel:-kvm}"
+vm_build_image "$bench_build/stentord" "$bench_build/stentor-swarm" "$bench_build/bench/sendloop"
+[[ -n $accel ]] || vm_kvm_works || vm_set_accel tcg
+bench_note "guests run by $vm_accel: $server_mb MB for the server, $client_mb MB for the clients"
+vm_start_both "$server_mb" "$client_mb"
+for guest in server clients; do
+    vm_await "$guest" "$vm_boot_seconds" || bench_die "the guest '$guest' has not booted"
+done
+
+cat >"$bench_tmp/stentord.conf" <<EOF
+listeners = (
+    { address = "0.0.0.0"; port = 8080; },
+    { address = "0.0.0.0"; port = 8081; admin = true; }
+);
+ping_interval = $((ping * 1000));
+listen_backlog = 65535;
+connect_timeout = 120;
+EOF
+configuration=$(tr '\n' ' ' <"$bench_tmp/stentord.conf")
+vm_run server 30 "mkdir -p /etc; echo '$configuration' >/etc/stentord.conf" >/dev/null
+
+publish_port=8081
+start_server stentord
+sample "$pid" start stentord
+[[ $few -eq 0 ]] || wave few stentord "$few" "$few_rounds"
+wave many stentord "$clients" "$rounds"
+vm_run server 30 "kill $pid; wait $pid" >/dev/null || bench_note "stentord ended with status $?"
+if $yardstick; then
+    publish_port=8080
+    for name in few many; do
+        start_server sendloop
+        sample "$pid" "sendloop-start" sendloop
+        number=$clients plan=$rounds
+        [[ $name == many ]] || number=$few plan=$few_rounds
+        [[ $number -eq 0 ]] || wave "sendloop-$name" sendloop "$number" "$plan"
+        vm_run server 30 "kill $pid; wait $pid" >/dev/null || true
+    done
+fi
+vm_stop clients
+vm_stop server
+echo "$vm_kernel_release" >"$bench_tmp/kernel"
+bench_environment "$bench_tmp/stentord.conf" >"$bench_tmp/environment"
+python3 "$bench_dir/vm/report.py" report "$bench_tmp" "$output" "$transport" "$vm_accel" \
+    "$server_mb" "$client_mb" "$ping"
