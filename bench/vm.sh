@@ -184,11 +184,12 @@ wave() {
     sample "$pid" "$name-left" "$2"
 }
 
-for program in stentord stentor-swarm bench/sendloop; do
-    bench_program "$program" >/dev/null
+programs=()
+for program in stentord stentorctl stentor-swarm bench/sendloop; do
+    programs+=("$(bench_program "$program")")
 done
 vm_set_accel "${accel:-kvm}"
-vm_build_image "$bench_build/stentord" "$bench_build/stentor-swarm" "$bench_build/bench/sendloop"
+vm_build_image "${programs[@]}"
 [[ -n $accel ]] || vm_kvm_works || vm_set_accel tcg
 bench_note "guests run by $vm_accel: $server_mb MB for the server, $client_mb MB for the clients"
 vm_start_both "$server_mb" "$client_mb"
@@ -210,6 +211,8 @@ vm_run server 30 "mkdir -p /etc; echo '$configuration' >/etc/stentord.conf" >/de
 
 publish_port=8081
 start_server stentord
+vm_run server 30 "stentorctl -s http://127.0.0.1:8081 doctor -n $clients" |
+    grep 'TOO LOW' >&2 || true
 sample "$pid" start stentord
 [[ $few -eq 0 ]] || wave few stentord "$few" "$few_rounds"
 wave many stentord "$clients" "$rounds"

@@ -24,6 +24,8 @@ set_up_kernel() {
     echo 65535 >/proc/sys/net/core/netdev_max_backlog
     echo "1024 65535" >/proc/sys/net/ipv4/ip_local_port_range
     echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse
+    buffers=$((vm_descriptors * 4)) # pages of 4 KB
+    echo "$((buffers / 4)) $((buffers / 2)) $buffers" >/proc/sys/net/ipv4/tcp_mem
     ulimit -n "$vm_descriptors"
 }
 
