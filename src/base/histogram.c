@@ -88,7 +88,7 @@ void histogram_sparse_free(struct histogram_sparse *sparse)
     memset(sparse, 0, sizeof(*sparse));
 }
 
-static bool histogram_sparse_valid(const struct histogram_sparse *sparse)
+bool histogram_sparse_valid(const struct histogram_sparse *sparse)
 {
     uint64_t count = 0;
 

@@ -37,13 +37,23 @@ bool archive_complete(const struct archive *archive)
     return archive->out != NULL ? !archive->out->failed : archive->pos == archive->in.len;
 }
 
+/* Is the first byte of a value that of a number or of bytes? An array may claim any size, for which
+ * msgpack-c would take the memory. */
+static bool archive_is_plain(unsigned char first)
+{
+    return first <= 0x7f || (first >= 0xc4 && first <= 0xc6) || (first >= 0xcb && first <= 0xcf);
+}
+
 /* The next value, if it is of that type; the strings in it lie in the input. */
 static bool archive_next(struct archive *archive, msgpack_object_type type, msgpack_object *object)
 {
     msgpack_unpacked unpacked;
 
-    if (archive->failed)
+    if (archive->failed || archive->pos >= archive->in.len ||
+        !archive_is_plain((unsigned char)archive->in.ptr[archive->pos])) {
+        archive->failed = true;
         return false;
+    }
     msgpack_unpacked_init(&unpacked);
     archive->failed = msgpack_unpack_next(&unpacked, archive->in.ptr, archive->in.len,
                                           &archive->pos) != MSGPACK_UNPACK_SUCCESS ||
@@ -177,6 +187,8 @@ void archive_sparse(struct archive *archive, struct histogram_sparse *sparse)
         archive_u32(archive, &sparse->cells[i].index);
         archive_u64(archive, &sparse->cells[i].count);
     }
+    if (!histogram_sparse_valid(sparse))
+        archive->failed = true;
 }
 
 void archive_histogram(struct archive *archive, struct histogram *histogram)

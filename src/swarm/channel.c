@@ -24,6 +24,16 @@ static void channel_end(struct channel *channel, const char *why)
     channel->on_end(channel->arg, why);
 }
 
+/* Is that how a message begins: an array of two, a small number, bytes? Anything else may claim any
+ * size, for which msgpack-c would take the memory. */
+static bool channel_begins(const struct strbuf *in)
+{
+    const unsigned char *bytes = (const unsigned char *)in->data;
+
+    return bytes[0] == 0x92 && (in->len < 2 || bytes[1] < CHANNEL_TYPES) &&
+           (in->len < 3 || (bytes[2] >= 0xc4 && bytes[2] <= 0xc6));
+}
+
 /* One message at the beginning of the input; false when there is none, or it makes no sense. */
 static bool channel_take(struct channel *channel, bool *sane)
 {
@@ -33,6 +43,9 @@ static bool channel_take(struct channel *channel, bool *sane)
     size_t used = 0;
     bool taken = false;
 
+    *sane = channel_begins(&channel->in);
+    if (!*sane)
+        return false;
     msgpack_unpacked_init(&unpacked);
     result = msgpack_unpack_next(&unpacked, channel->in.data, channel->in.len, &used);
     *sane = result == MSGPACK_UNPACK_CONTINUE || result == MSGPACK_UNPACK_SUCCESS;

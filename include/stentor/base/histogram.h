@@ -62,6 +62,9 @@ bool histogram_compact(const struct histogram *histogram,
                        struct histogram_sparse *sparse) MUST_CHECK;
 void histogram_sparse_free(struct histogram_sparse *sparse);
 
+/* Are there such buckets, and do their counts add up? For what comes from elsewhere. */
+bool histogram_sparse_valid(const struct histogram_sparse *sparse) MUST_CHECK;
+
 /* Adds everything that `from` holds. False, and nothing is added, when it contradicts itself. */
 bool histogram_merge_sparse(struct histogram *histogram,
                             const struct histogram_sparse *from) MUST_CHECK;
