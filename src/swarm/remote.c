@@ -156,20 +156,31 @@ static void remote_send(struct remote *remote, enum channel_type type, struct st
     strbuf_free(bytes);
 }
 
+static void remote_add_argument(struct archive *archive, const char *text)
+{
+    struct span argument = {text, strlen(text)};
+
+    archive_bytes(archive, &argument);
+}
+
+/* The key may have come from our environment, which is not the agent's. */
 void remote_set_up(struct remote *remote, struct span payloads)
 {
     const struct options *options = remote->options;
-    uint32_t count = (uint32_t)options->argument_count;
+    uint32_t given = (uint32_t)options->argument_count;
+    uint32_t count = given + (options->key != NULL ? 2 : 0);
     struct strbuf bytes = STRBUF_INIT;
     struct archive archive = archive_writer(&bytes);
     char version[32] = STENTOR_VERSION;
 
     archive_text(&archive, version, sizeof(version));
     archive_count(&archive, &count, OPTIONS_MAX_ARGUMENTS);
-    for (uint32_t i = 0; i < count; i++) {
-        struct span argument = {options->arguments[i], strlen(options->arguments[i])};
-
-        archive_bytes(&archive, &argument);
+    for (uint32_t i = 0; i < given; i++) {
+        remote_add_argument(&archive, options->arguments[i]);
+        if (i > 0 || options->key == NULL)
+            continue;
+        remote_add_argument(&archive, "--key"); /* behind the program's name */
+        remote_add_argument(&archive, options->key);
     }
     archive_bytes(&archive, &payloads);
     remote_send(remote, CHANNEL_SETUP, &bytes);

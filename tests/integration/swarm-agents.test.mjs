@@ -8,7 +8,7 @@ import test from 'node:test';
 
 import { withFaulty } from './lib/faulty-server.mjs';
 import { programPath } from './lib/program.mjs';
-import { withServer } from './lib/stentord.mjs';
+import { KEY, withServer } from './lib/stentord.mjs';
 import { startSwarm, swarm } from './lib/swarm.mjs';
 import { timeFactor } from './lib/wait.mjs';
 
@@ -78,6 +78,15 @@ test('clocks that differ are compared, and delays corrected', async (t) => {
     assert.match(stdout, /^ahead +20 +\d+ us +/m);
   })(t);
 });
+
+test('agents get the key that is in the environment here alone', withServer({}, async (server) => {
+  const { code, report, stdout, stderr } = await swarm(server, ['-c', '4', '--on', 'a,b', '--via', 'env -u STENTOR_KEY HOST={host}',
+    '--agent', programPath('stentor-swarm')], { listener: server.clients, env: { STENTOR_KEY: KEY } });
+
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(report.totals.refused, 0);
+  assert.equal(report.totals.delivered, 4 * report.totals.messages);
+}));
 
 // The process whose environment has the variable.
 function processOf(host) {
