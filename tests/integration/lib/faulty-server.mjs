@@ -14,14 +14,14 @@ export class FaultyServer {
   requests = [];
   heard = []; // what clients said
 
-  static async start({ fault = () => null, tls, onRequest } = {}) {
+  static async start({ fault = () => null, tls, onRequest, host = '127.0.0.1' } = {}) {
     const server = new FaultyServer();
     Object.assign(server, { fault, onRequest, clients: [] });
     server.http = tls ? https.createServer(tls, server.#request) : http.createServer(server.#request);
     server.sockets = new WebSocketServer({ server: server.http, handleProtocols: () => false });
     server.sockets.on('connection', server.#join);
-    await new Promise((resolve) => server.http.listen(0, '127.0.0.1', resolve));
-    server.listener = { host: '127.0.0.1', port: server.http.address().port };
+    await new Promise((resolve) => server.http.listen(0, host, resolve));
+    server.listener = { host, port: server.http.address().port };
     return server;
   }
 
