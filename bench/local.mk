@@ -13,11 +13,14 @@ bench_tlsclients_LDADD = $(COMMON_LIBS)
 EXTRA_DIST += \
 	bench/README.md \
 	bench/directed.sh \
+	bench/drain.mjs \
+	bench/drain.sh \
 	bench/fanout.sh \
 	bench/idle.sh \
 	bench/lib.sh \
 	bench/mapcenter.sh \
 	bench/mixed.sh \
+	bench/reload.sh \
 	bench/peers.sh \
 	bench/pings.sh \
 	bench/slow.sh \

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Drains a server with many Socket.IO clients while another takes its port: when they leave, when
+# they are back, how many come per second, and what they got until then. See bench/README.md.
+# shellcheck disable=SC1091,SC2034,SC2154 # lib.sh sets some variables, and reads others
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+clients=10000
+seconds=30
+output=drain.json
+
+usage() {
+    cat >&2 <<EOF
+usage: bench/drain.sh [-b BUILD] [-c CLIENTS] [-t DRAIN_SECONDS] [-o RESULT.json]
+EOF
+    exit 2
+}
+
+while getopts b:c:t:o:h option; do
+    case $option in
+    b) bench_build=$OPTARG ;;
+    c) clients=$OPTARG ;;
+    t) seconds=$OPTARG ;;
+    o) output=$OPTARG ;;
+    *) usage ;;
+    esac
+done
+[[ $OPTIND -gt $# ]] || usage
+
+bench_raise_files $((clients * 3 / 2 + 100))
+bench_start_stentord first "recovery_time = 120; drain_time = $seconds;"
+first=$bench_pid first_clients=$bench_clients first_admin=$bench_admin
+bench_start_stentord second "recovery_time = 120;"
+second_admin=$bench_admin
+
+halves=()
+for half in 1 2; do
+    mkfifo "$bench_tmp/in$half"
+    node "$bench_dir/drain.mjs" "http://$first_clients" $((clients / 2)) \
+        <"$bench_tmp/in$half" >"$bench_tmp/half$half.log" 2>&1 &
+    halves+=("$!")
+    bench_pids+=("$!")
+    exec {fd}>"$bench_tmp/in$half"
+    [[ $half -eq 1 ]] && in1=$fd || in2=$fd
+done
+for half in 1 2; do
+    bench_wait_clients "$first_admin" "$clients" 120
+done
+
+# A message to both servers, again and again: what is published once must reach every client that
+# has not left yet.
+publish() {
+    local n=0
+
+    while true; do
+        curl -s -o /dev/null -d "$n" "http://$first_admin/publish/*/n" || true
+        curl -s -o /dev/null -d "$n" "http://$second_admin/publish/*/n" || true
+        n=$((n + 1))
+        sleep 1
+    done
+}
+publish &
+publisher=$!
+bench_pids+=("$publisher")
+sleep 2
+
+begun=$(date +%s%3N)
+kill -TERM "$first"
+bench_wait_line first "$first" "no longer on $first_clients"
+sed "s|^listeners = (|&\n    { address = \"${first_clients%:*}\"; port = ${first_clients##*:}; },|" \
+    "$bench_tmp/second.conf" >"$bench_tmp/second.new"
+cat "$bench_tmp/second.new" >"$bench_tmp/second.conf"
+curl -fsS -X POST "http://$second_admin/reload" >/dev/null
+wait "$first" || bench_die "the first server did not end well"
+ended=$(date +%s%3N)
+sleep 10
+kill "$publisher"
+exec {in1}>&- {in2}>&-
+wait "${halves[@]}"
+bench_environment "$bench_tmp/first.conf" >"$bench_tmp/environment"
+python3 - "$bench_tmp" "$output" <<EOF
+import json, sys
+from collections import Counter
+directory, output = sys.argv[1:]
+clients = []
+for half in (1, 2):
+    clients += json.loads(open(f"{directory}/half{half}.log").read().split("connected\n", 1)[1])
+back = sorted(client["back"] - $begun for client in clients if client["back"])
+left = sorted(client["left"] - $begun for client in clients if client["left"])
+rate = Counter(ms // 1000 for ms in back)
+span = (back[-1] - back[0]) / 1000
+result = {
+    "environment": json.load(open(f"{directory}/environment")), "drain_seconds": $seconds,
+    "clients": len(clients), "left": len(left), "back": len(back),
+    "first_ended_ms": $ended - $begun,
+    "left_ms": {"first": left[0], "half": left[len(left) // 2], "last": left[-1]},
+    "back_ms": {"first": back[0], "half": back[len(back) // 2], "last": back[-1]},
+    "returns_per_second": {"mean": round(len(back) / span, 1), "max": max(rate.values())},
+    "holes_before_leaving": sum(client["holes"] for client in clients),
+    "recovered": sum(bool(client["recovered"]) for client in clients),
+    "reasons": Counter(client["reason"] for client in clients if "reason" in client),
+}
+json.dump(result, open(output, "w"), indent=2)
+del result["environment"]
+print(json.dumps(result, indent=2))
+EOF
