@@ -60,12 +60,14 @@ static const json_t *command_at(const json_t *run, const char *path)
     return run;
 }
 
+enum { COMMAND_COLUMN = 32 }; /* wide enough for names that differ at their end */
+
 static void command_print_number(const json_t *value, double scale)
 {
     if (json_is_number(value))
-        printf("  %16.*f", scale > 1 ? 2 : 0, json_number_value(value) / scale);
+        printf("  %*.*f", COMMAND_COLUMN, scale > 1 ? 2 : 0, json_number_value(value) / scale);
     else
-        printf("  %16s", "-");
+        printf("  %*s", COMMAND_COLUMN, "-");
 }
 
 static const struct {
@@ -99,14 +101,18 @@ static void command_print_texts(const json_t *runs)
         const char *label = json_string_value(command_at(run, "options.label"));
         const char *server = json_string_value(command_at(run, "options.server"));
 
-        printf("  %16.16s", label != NULL ? label : server != NULL ? server : "?");
+        printf("  %*.*s", COMMAND_COLUMN, COMMAND_COLUMN,
+               label != NULL    ? label
+               : server != NULL ? server
+                                : "?");
     }
     printf("\n%-24s", "verdict");
     json_array_foreach(runs, i, run)
-        printf("  %16s", json_is_true(command_at(run, "verdict.valid")) ? "valid" : "INVALID");
+        printf("  %*s", COMMAND_COLUMN,
+               json_is_true(command_at(run, "verdict.valid")) ? "valid" : "INVALID");
     printf("\n%-24s", "as expected");
-    json_array_foreach(runs, i, run)
-        printf("  %16s", json_is_true(json_object_get(run, "passed")) ? "yes" : "NO");
+    json_array_foreach(runs, i, run) printf(
+        "  %*s", COMMAND_COLUMN, json_is_true(json_object_get(run, "passed")) ? "yes" : "NO");
     putchar('\n');
 }
 
