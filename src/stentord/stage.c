@@ -26,6 +26,7 @@ int stage_init(struct stage *stage, const char *name, void *self)
         return error;
     stage->name = name;
     stage->self = self;
+    atomic_init(&stage->cpu_clock, STAGE_NO_CLOCK);
     stage->on_start = NULL;
     stage->before_mail = NULL;
     stage->after_mail = NULL;
@@ -43,8 +44,12 @@ int stage_init(struct stage *stage, const char *name, void *self)
 static void *stage_run(void *arg)
 {
     struct stage *stage = arg;
+    clockid_t clock;
 
     owner_take(&stage->owner);
+    /* Threads that run already may ask for it. */
+    if (pthread_getcpuclockid(pthread_self(), &clock) == 0)
+        atomic_store_explicit(&stage->cpu_clock, clock, memory_order_relaxed);
     if (stage->on_start != NULL)
         stage->on_start(stage->self);
     event_base_dispatch(stage->base);
@@ -58,7 +63,6 @@ int stage_start(struct stage *stage)
     if (error != 0)
         return -error;
     pthread_setname_np(stage->thread, stage->name);
-    pthread_getcpuclockid(stage->thread, &stage->cpu_clock);
     return 0;
 }
 
@@ -66,7 +70,8 @@ uint64_t stage_cpu_ns(const struct stage *stage)
 {
     struct timespec time;
 
-    if (clock_gettime(stage->cpu_clock, &time) < 0)
+    /* It fails for a thread that has not begun, or has ended. */
+    if (clock_gettime(atomic_load_explicit(&stage->cpu_clock, memory_order_relaxed), &time) < 0)
         return 0;
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }

@@ -10,12 +10,16 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "stentor/base/compiler.h"
 #include "stentor/base/mailbox.h"
 #include "stentor/base/owner.h"
+
+/* No clock has that number. */
+#define STAGE_NO_CLOCK ((clockid_t)-1)
 
 struct stage {
     const char *name;                /* of the thread, up to 15 characters */
@@ -29,7 +33,7 @@ struct stage {
     struct mailbox mailbox;
     struct mail stop;
     pthread_t thread;
-    clockid_t cpu_clock; /* of the thread; it fails when that has ended */
+    _Atomic clockid_t cpu_clock; /* of the thread; STAGE_NO_CLOCK before it runs */
 };
 
 /* Makes the event base and the mailbox. `name` must stay valid. 0 or a negative errno. */
@@ -42,7 +46,7 @@ static inline void stage_post(struct stage *stage, struct mail *mail)
     mailbox_post(&stage->mailbox, mail);
 }
 
-/* Any thread: the time that the thread has had a CPU; 0 when it has ended. */
+/* Any thread: the time that the thread has had a CPU; 0 before it runs and when it has ended. */
 uint64_t stage_cpu_ns(const struct stage *stage);
 
 /* Any thread, once: the loop ends after the mails that were posted before. */
