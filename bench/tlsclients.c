@@ -211,7 +211,7 @@ static bool is_over(uint64_t end_ns)
     return run.count > 0 ? run.done + run.failed >= run.count : clock_ns() > end_ns;
 }
 
-static void usage(void)
+static void NORETURN usage(void)
 {
     fputs("usage: tlsclients [-n CLIENTS] [-w AT_ONCE] [-d SECONDS | -c COUNT] [-k] [-p] [-2] "
           "HOST:PORT\n",
