@@ -249,7 +249,7 @@ static bool publish_is_msgpack(const struct http_conn *http)
 
 static void publish_refuse_msgpack(struct http_conn *http, const char *error)
 {
-    char text[ENVELOPE_ERROR];
+    char text[ENVELOPE_ERROR + 64]; /* the error, and what stands before it */
 
     snprintf(text, sizeof(text), "the body cannot be used as MessagePack: %s", error);
     publish_endpoint_refuse(http, 400, NULL, "bad_msgpack", text);
