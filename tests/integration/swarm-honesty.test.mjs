@@ -11,21 +11,27 @@ import { run } from './lib/program.mjs';
 import { withServer } from './lib/stentord.mjs';
 import { startSwarm, swarm } from './lib/swarm.mjs';
 
-// Processes that want one processor for themselves.
-function hogs(count) {
-  const list = Array.from({ length: count }, () => spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }));
-  return () => list.forEach((hog) => hog.kill('SIGKILL'));
+// Takes the processor away from a process for most of the time. (Others that want the same processor do
+// not do it: schedulers favour whoever sleeps much.)
+function starve(program) {
+  const turns = setInterval(() => {
+    program.kill('SIGSTOP');
+    setTimeout(() => program.kill('SIGCONT'), 70);
+  }, 100);
+  return () => {
+    clearInterval(turns);
+    program.kill('SIGCONT');
+  };
 }
 
 test('a swarm that is starved of its processor says INVALID', withServer({}, async (server) => {
-  const end = hogs(8);
+  const { program, result } = startSwarm(server.admin, ['-c', '200', '--rounds', '50ms:3s', '--max-lag', '20ms', '--max-cpu', '90']);
+  const end = starve(program);
   try {
-    const { code, stdout, report } = await startSwarm(server.admin, [
-      '-c', '200', '--rounds', '50ms:3s', '--max-lag', '20ms', '--max-cpu', '90',
-    ], { wrap: ['taskset', '-c', '0'] }).result;
+    const { code, stdout, report } = await result;
 
     assert.equal(code, 3, stdout);
-    assert.match(stdout, /^INVALID: generator-bound \(loop lag p99 \d+ ms; it waited \d+ % of the time for a processor\)$/m);
+    assert.match(stdout, /^INVALID: generator-bound \(loop lag p99 \d+ ms[;)]/m);
     assert.equal(report.verdict.valid, false);
     assert.equal(report.verdict.exit_status, 3);
     assert.match(report.verdict.reasons[0], /generator-bound/);
