@@ -70,6 +70,7 @@ listeners = (
 );
 user = "root";
 header_timeout = 60;
+ping_interval = 3600000;
 EOF
     bench_start "$name" "$(bench_program stentord)" -f -c "$bench_tmp/$name.conf"
     bench_wait_line "$name" "$bench_pid" "server: ready"
