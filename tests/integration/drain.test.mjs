@@ -117,7 +117,7 @@ test('Socket.IO clients come back to the server that has taken the place', async
   for (const client of clients) assert.deepEqual(await client.next(), ['hello', null]);
 });
 
-test('a client that polls gets everything also between two polls, by whatever connections', withDraining({}, async (server) => {
+test('a client that polls gets everything also between two polls, by whatever connections', withDraining({ ping_spread: false }, async (server) => {
   const session = await PollingSession.connect(server.clients);
   await drain(server, SECONDS);
   await server.publish({ event: 'e', data: 1 });
