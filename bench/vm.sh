@@ -202,12 +202,13 @@ listeners = (
     { address = "0.0.0.0"; port = 8080; },
     { address = "0.0.0.0"; port = 8081; admin = true; }
 );
+user = "root";
 ping_interval = $((ping * 1000));
 listen_backlog = 65535;
 connect_timeout = 120;
 EOF
 configuration=$(tr '\n' ' ' <"$bench_tmp/stentord.conf")
-vm_run server 30 "mkdir -p /etc; echo '$configuration' >/etc/stentord.conf" >/dev/null
+vm_run server 30 "echo '$configuration' >/etc/stentord.conf" >/dev/null
 
 publish_port=8081
 start_server stentord

@@ -5,10 +5,12 @@
 # shellcheck disable=SC2154,SC3045 # these; busybox's ulimit has -n
 
 export PATH=/bin
-mkdir -p /proc /sys /dev /tmp /run
+mkdir -p /proc /sys /dev /tmp /run /etc
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+echo "root:x:0:0:root:/:/bin/sh" >/etc/passwd
+echo "root:x:0:" >/etc/group
 
 while read -r module; do
     insmod "/modules/$module"
