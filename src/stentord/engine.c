@@ -267,7 +267,8 @@ static bool engine_expire(struct engine *engine)
 
 void engine_hurry_polls(struct engine *engine)
 {
-    engine_polling_finish(engine, ENGINE_IO_NOOP);
+    if (engine->probe != NULL) /* it may have failed meanwhile */
+        engine_polling_finish(engine, ENGINE_IO_NOOP);
     if (engine->closed)
         return;
     engine->noop_ms = engine->probe != NULL ? clock_ms() + ENGINE_NOOP_MS : 0;
