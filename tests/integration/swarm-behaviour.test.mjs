@@ -98,8 +98,9 @@ async function withSocketio(onEvent, fn) {
   const server = http.createServer((request, response) => response.writeHead(404).end());
   const sockets = new WebSocketServer({ server });
   const sessions = new Map();
+  let opened = 0;
   sockets.on('connection', (socket) => {
-    const session = { sid: `s${sessions.size}`, emit: (name, ...args) => socket.send(`42${JSON.stringify([name, ...args])}`) };
+    const session = { sid: `s${opened++}`, emit: (name, ...args) => socket.send(`42${JSON.stringify([name, ...args])}`) };
     socket.send(`0${JSON.stringify({ sid: 'e', upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1e6 })}`);
     socket.on('message', (data) => {
       const text = data.toString();
