@@ -55,6 +55,7 @@ async function open(file, { width = 1280, colorScheme = 'light', name }) {
   page.on('console', (line) => line.type() === 'error' && page.errors.push(line.text()));
   page.on('request', (request) => /^https?:/.test(request.url()) && page.errors.push(`asks for ${request.url()}`));
   await page.goto(`file://${file}`);
+  await page.locator('figure svg').first().waitFor({ state: 'attached' });
   if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `swarm-${name}.png`), fullPage: true });
   return page;
 }
