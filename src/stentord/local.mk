@@ -97,13 +97,14 @@ libstentord_a_SOURCES = \
 	src/stentord/ws_conn.c src/stentord/ws_conn.h \
 	src/stentord/ws_handshake.c src/stentord/ws_handshake.h
 
-# The status page as the elements of an array.
-src/stentord/status_page.inc: $(srcdir)/src/stentord/status_page.html
-	$(AM_V_GEN)$(MKDIR_P) src/stentord && od -An -v -tu1 $(srcdir)/src/stentord/status_page.html | \
+# The status page as the elements of an array. It is made at the top of the build directory, where
+# compilers look anyway: with -I for this folder they would take our limits.h for the system's.
+status_page.inc: $(srcdir)/src/stentord/status_page.html
+	$(AM_V_GEN)od -An -v -tu1 $(srcdir)/src/stentord/status_page.html | \
 		sed 's/\([0-9][0-9]*\)/\1,/g' >$@.new && mv $@.new $@
-src/stentord/admin_status.$(OBJEXT): src/stentord/status_page.inc
-BUILT_SOURCES += src/stentord/status_page.inc
-CLEANFILES += src/stentord/status_page.inc
+src/stentord/admin_status.$(OBJEXT): status_page.inc
+BUILT_SOURCES += status_page.inc
+CLEANFILES += status_page.inc
 EXTRA_DIST += src/stentord/status_page.html
 
 stentord_SOURCES = src/stentord/main.c
