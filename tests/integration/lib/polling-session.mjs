@@ -34,9 +34,10 @@ export class PollingSession {
     const session = await PollingSession.open(listener, options);
     const name = namespace === undefined ? '' : `${namespace},`;
     await session.send(`40${name}${auth === undefined ? '' : JSON.stringify(auth)}`);
-    const [welcome] = await session.receive();
+    const [welcome, ...more] = await session.receive();
     if (!welcome.startsWith(`40${name}{"sid":`)) throw new Error(`no welcome: ${welcome}`);
     session.socketId = JSON.parse(welcome.slice(2 + name.length)).sid;
+    if (more.includes('2')) await session.send('3'); // a heartbeat that came along
     return session;
   }
 
