@@ -10,27 +10,11 @@ import { RawSocket } from './lib/raw.mjs';
 import { opcode } from './lib/raw-websocket.mjs';
 import { SocketioClient } from './lib/socketio-client.mjs';
 import { SseClient } from './lib/sse-client.mjs';
-import { defaults, Stentord } from './lib/stentord.mjs';
+import { defaults, Stentord, withStopping } from './lib/stentord.mjs';
 import { timeFactor, until, within } from './lib/wait.mjs';
 
 const url = (listener) => `http://${listener.host}:${listener.port}`;
 const SECONDS = 2 * timeFactor;
-
-// A server that the test has drained; it must end well.
-function withDraining(config, fn) {
-  return async (t) => {
-    const server = await Stentord.start(config);
-    try {
-      await fn(server);
-      await server.ended();
-    } catch (error) {
-      await server.abandon();
-      t.diagnostic(`the log of stentord:\n${server.log}`);
-      throw error;
-    }
-    await server.closeClients();
-  };
-}
 
 const drain = (server, seconds) => {
   server.stopping = true;
@@ -44,7 +28,7 @@ async function times(promises) {
   return ends.sort((a, b) => a - b);
 }
 
-test('SIGTERM: clients leave evenly over drain_time, with 1001', withDraining({ drain_time: SECONDS }, async (server) => {
+test('SIGTERM: clients leave evenly over drain_time, with 1001', withStopping({ drain_time: SECONDS }, async (server) => {
   const clients = await Promise.all(Array.from({ length: 60 }, () => server.native()));
   server.terminate();
   const ends = await times(clients.map(({ closed }) => closed));
@@ -59,7 +43,7 @@ test('SIGTERM: clients leave evenly over drain_time, with 1001', withDraining({ 
   assert.match(server.log, new RegExp(`draining: 60 clients leave within ${SECONDS} seconds`));
 }));
 
-test('clients of all kinds get what was published before they leave, and leave in their way', withDraining({ recovery_time: 60 }, async (server) => {
+test('clients of all kinds get what was published before they leave, and leave in their way', withStopping({ recovery_time: 60 }, async (server) => {
   const native = await Promise.all(Array.from({ length: 8 }, () => server.native()));
   const socketio = await Promise.all(Array.from({ length: 8 }, () => server.socketio()));
   const polling = await Promise.all(Array.from({ length: 8 }, () => server.socketio('/', { transports: ['polling'] })));
@@ -117,7 +101,7 @@ test('Socket.IO clients come back to the server that has taken the place', async
   for (const client of clients) assert.deepEqual(await client.next(), ['hello', null]);
 });
 
-test('a client that polls gets everything also between two polls, by whatever connections', withDraining({ ping_spread: false }, async (server) => {
+test('a client that polls gets everything also between two polls, by whatever connections', withStopping({ ping_spread: false }, async (server) => {
   const session = await PollingSession.connect(server.clients);
   await drain(server, SECONDS);
   await server.publish({ event: 'e', data: 1 });
@@ -126,7 +110,7 @@ test('a client that polls gets everything also between two polls, by whatever co
   assert.deepEqual(packets, ['42["e",1]', '1']);
 }));
 
-test('while it drains: no new clients, /healthz says so, admins get in, messages flow', withDraining({}, async (server) => {
+test('while it drains: no new clients, /healthz says so, admins get in, messages flow', withStopping({}, async (server) => {
   const client = await server.native();
   const early = await Promise.all(['/ws', '/events', '/socket.io/?EIO=4&transport=polling', '/publish/a/e'].map(async (target) => {
     const raw = await server.raw();
@@ -150,14 +134,14 @@ test('while it drains: no new clients, /healthz says so, admins get in, messages
   await client.close();
 }));
 
-test('it ends as soon as nobody is left', withDraining({ drain_time: 600 }, async (server) => {
+test('it ends as soon as nobody is left', withStopping({ drain_time: 600 }, async (server) => {
   const client = await server.native();
   server.terminate();
   await server.untilLog(/draining: 1 clients/);
   await client.close();
 }));
 
-test('a second signal makes it stop, a third end', withDraining({ drain_time: 600 }, async (server) => {
+test('a second signal makes it stop, a third end', withStopping({ drain_time: 600 }, async (server) => {
   const stalled = await server.websocket('/ws');
   await stalled.receiveJson();
   stalled.raw.socket.pause();
@@ -168,7 +152,7 @@ test('a second signal makes it stop, a third end', withDraining({ drain_time: 60
   server.terminate();
 }));
 
-test('who does not read leaves last, without what it did not read', withDraining({ journal: { bytes: 8 << 20 } }, async (server) => {
+test('who does not read leaves last, without what it did not read', withStopping({ journal: { bytes: 8 << 20 } }, async (server) => {
   const stalled = await server.websocket('/ws');
   await stalled.receiveJson();
   stalled.raw.socket.pause();

@@ -3,23 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { RawSocket } from './lib/raw.mjs';
-import { Stentord } from './lib/stentord.mjs';
+import { withStopping } from './lib/stentord.mjs';
 import { until, within } from './lib/wait.mjs';
-
-function withStopping(config, fn) {
-  return async (t) => {
-    const server = await Stentord.start(config);
-    try {
-      await fn(server);
-      await server.ended();
-    } catch (error) {
-      await server.abandon();
-      t.diagnostic(`the log of stentord:\n${server.log}`);
-      throw error;
-    }
-    await server.closeClients();
-  };
-}
 
 test('everyone is told: native, Socket.IO and echo clients with 1001', withStopping({ echo: true }, async (server) => {
   const native = await server.native();

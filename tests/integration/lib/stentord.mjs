@@ -246,3 +246,18 @@ export function withServer(config, fn, options) {
   };
 }
 
+// The same for a server that the test stops or drains; it must end well.
+export function withStopping(config, fn) {
+  return async (t) => {
+    const server = await Stentord.start(config);
+    try {
+      await fn(server);
+      await server.ended();
+    } catch (error) {
+      await server.abandon();
+      t.diagnostic(`the log of stentord:\n${server.log}`);
+      throw error;
+    }
+    await server.closeClients();
+  };
+}
