@@ -106,6 +106,7 @@ for (const [name, width, colorScheme] of [['desktop', 1280, 'light'], ['phone', 
     assertDrawn(await drawn(page), compared);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
     await page.locator('summary').first().click();
+    await page.locator('details[data-drawn] figure svg').first().waitFor();
     assertDrawn((await drawn(page)).slice(compared.length), plots);
     assert.deepEqual(page.errors, []);
     await page.close();

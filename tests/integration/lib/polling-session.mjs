@@ -34,10 +34,11 @@ export class PollingSession {
     const session = await PollingSession.open(listener, options);
     const name = namespace === undefined ? '' : `${namespace},`;
     await session.send(`40${name}${auth === undefined ? '' : JSON.stringify(auth)}`);
-    const [welcome, ...more] = await session.receive();
+    let packets = [];
+    while (packets.length === 0) packets = await session.#receiveBeyondHeartbeats();
+    const [welcome] = packets;
     if (!welcome.startsWith(`40${name}{"sid":`)) throw new Error(`no welcome: ${welcome}`);
     session.socketId = JSON.parse(welcome.slice(2 + name.length)).sid;
-    if (more.includes('2')) await session.send('3'); // a heartbeat that came along
     return session;
   }
 
@@ -74,6 +75,13 @@ export class PollingSession {
   async send(...packets) {
     const { status, text } = await this.post(this.payload.encode(packets));
     if (status !== 200 || text !== 'ok') throw new Error(`not taken: ${status} ${text}`);
+  }
+
+  // The packets of the next answer but for heartbeats, which are answered.
+  async #receiveBeyondHeartbeats() {
+    const packets = await this.receive();
+    if (packets.includes('2')) await this.send('3');
+    return packets.filter((packet) => packet !== '2');
   }
 
   // The packets of the next answer.
