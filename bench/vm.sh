@@ -16,6 +16,7 @@ rate=1500
 idle=15
 rounds=30s:60s
 few_rounds=10s:20s
+directed=0
 yardstick=false
 accel=
 limit=0
@@ -24,14 +25,15 @@ output=vm.json
 usage() {
     cat >&2 <<EOF
 usage: bench/vm.sh [-b BUILD] [-t TRANSPORT] [-c CLIENTS] [-f FEW] [-r ROUNDS] [-R ROUNDS]
-                   [-p SECONDS] [-x RATE] [-i SECONDS] [-y] [-m MB] [-M MB] [-a kvm|tcg|uml]
-                   [-l SECONDS] [-o RESULT.json]
+                   [-d RATE] [-p SECONDS] [-x RATE] [-i SECONDS] [-y] [-m MB] [-M MB]
+                   [-a kvm|tcg|uml] [-l SECONDS] [-o RESULT.json]
   -b  directory of the build (default: the current one)
   -t  how clients get messages, as for stentor-swarm (default $transport)
   -c  clients (default $clients)
   -f  clients of the first wave, with which the other is compared (default $few; 0: none)
   -r  messages to all, as for stentor-swarm; none: the clients only wait (default $rounds)
   -R  the same for the first wave (default $few_rounds)
+  -d  messages per second that all clients together send meanwhile, each to a random other client
   -p  seconds between two heartbeats of a client (default: a 400th of the clients, 25 at least)
   -x  clients that connect in a second (default $rate)
   -i  seconds of rest before the messages (default $idle)
@@ -46,7 +48,7 @@ EOF
     exit 2
 }
 
-while getopts b:t:c:f:r:R:p:x:i:ym:M:a:l:o:h option; do
+while getopts b:t:c:f:r:R:d:p:x:i:ym:M:a:l:o:h option; do
     case $option in
     b) bench_build=$OPTARG ;;
     t) transport=$OPTARG ;;
@@ -54,6 +56,7 @@ while getopts b:t:c:f:r:R:p:x:i:ym:M:a:l:o:h option; do
     f) few=$OPTARG ;;
     r) rounds=$OPTARG ;;
     R) few_rounds=$OPTARG ;;
+    d) directed=$OPTARG ;;
     p) ping=$OPTARG ;;
     x) rate=$OPTARG ;;
     i) idle=$OPTARG ;;
@@ -68,6 +71,7 @@ while getopts b:t:c:f:r:R:p:x:i:ym:M:a:l:o:h option; do
 done
 [[ $OPTIND -gt $# ]] || usage
 [[ $yardstick == false || $transport == websocket ]] || usage
+[[ $directed == 0 || $yardstick == false ]] || usage # a send loop has no such messages
 
 [[ $ping -gt 0 ]] || ping=$((clients / 400 > 25 ? clients / 400 : 25))
 [[ $client_mb -gt 0 ]] || client_mb=$((512 + clients * 5 / 1024))
@@ -151,6 +155,12 @@ await_empty() {
     sleep "$1"
 }
 
+# The swarm's option for so many clients to send to each other.
+directed_option() {
+    [[ $directed == 0 ]] || awk -v all="$directed" -v clients="$1" \
+        'BEGIN { printf "--directed %.9f/s", all / clients }'
+}
+
 # wave NAME SERVER CLIENTS ROUNDS: clients come, rest, get messages, and leave.
 wave() {
     local name=$1 number=$3 plan=$4 messages
@@ -159,6 +169,7 @@ wave() {
     messages=$(plan_messages "$plan")
     swarm=$(vm_run clients 30 "start $name stentor-swarm -c $number --transports $transport \
 --ramp $((number / rate + 1)) --connect-timeout 60 --idle $((idle + 10)) --rounds $plan \
+$(directed_option "$number") \
 --bind $(addresses "$number") --publish-url http://10.0.0.1:$publish_port \
 --json /tmp/$name.json http://10.0.0.1:8080" | sed -n 1p)
     if await_swarm "$name" '^idle:'; then
@@ -206,6 +217,7 @@ user = "root";
 ping_interval = $((ping * 1000));
 listen_backlog = 65535;
 connect_timeout = 120;
+client_send = true;
 EOF
 configuration=$(tr '\n' ' ' <"$bench_tmp/stentord.conf")
 vm_run server 30 "echo '$configuration' >/etc/stentord.conf" >/dev/null

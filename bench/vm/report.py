@@ -90,7 +90,7 @@ def wave(tmp, name, start):
     if idle is None or rested is None or served is None:
         return result
     clients = swarm["connects"]["connected"]
-    delivered = swarm["totals"]["delivered"]
+    delivered = swarm["totals"]["delivered"] + swarm["directed"]["delivered"]
     rest = rested["uptime_s"] - idle["uptime_s"]
     idle_cpu = (rested["cpu_ns"] - idle["cpu_ns"]) / rest
     busy = served["cpu_ns"] - rested["cpu_ns"]
@@ -195,6 +195,22 @@ def show(waves, start):
     )
 
 
+def show_directed(waves):
+    rows = []
+    for name, result in waves.items():
+        directed = result["swarm"]["directed"]
+        if directed["sent"] > 0:
+            counts = ("sent", "delivered", "refused", "lost", "duplicated", "misdelivered")
+            delays = (f"{directed['delay_ns'][key] / 1e6:.1f}" for key in ("p50", "p99"))
+            rows.append([name, *(directed[key] for key in counts), *delays])
+    if rows:
+        print("\nFrom client to client:\n")
+        table(
+            ["", "sent", "delivered", "refused", "lost", "twice", "astray", "p50 ms", "p99 ms"],
+            rows,
+        )
+
+
 def report(tmp, path, transport, accel, server_mb, client_mb, ping):
     start = sample(tmp, "start")
     names = [
@@ -210,6 +226,7 @@ def report(tmp, path, transport, accel, server_mb, client_mb, ping):
         kernel, clock = file.read().split()
     print(f"\nLinux {kernel} in guests run by {accel}, {transport}, a heartbeat every {ping} s\n")
     show(waves, start)
+    show_directed(waves)
     guest = {
         "accel": accel,
         "kernel": kernel,
