@@ -90,6 +90,7 @@ libstentord_a_SOURCES = \
 	src/stentord/tls_error.c src/stentord/tls_error.h \
 	src/stentord/tls_memory.c src/stentord/tls_memory.h \
 	src/stentord/tls_pace.c src/stentord/tls_pace.h \
+	src/stentord/tls_settle.c src/stentord/tls_settle.h \
 	src/stentord/tls_thread.c src/stentord/tls_thread.h \
 	src/stentord/tls_ticket.c src/stentord/tls_ticket.h \
 	src/stentord/transport.c src/stentord/transport.h \

@@ -13,6 +13,7 @@
 #include "tls_error.h"
 #include "tls_pace.h"
 #include "tls_priv.h"
+#include "tls_settle.h"
 
 enum {
     TLS_CONN_SUBJECT = 512,
@@ -138,34 +139,16 @@ static void tls_conn_log_client(struct tls_conn *tc)
         log_info("tls", "%s is %s", peer_text(&tc->conn.peer, peer), subject);
 }
 
-/* OpenSSL keeps the two keys of the exchange as long as the connection, for whoever asks what they
- * were. Nobody does: 400 bytes. */
-static void tls_conn_drop_keys(SSL *ssl)
-{
-    EVP_PKEY *key;
-
-    if (SSL_get_peer_tmp_key(ssl, &key) == 1) {
-        EVP_PKEY_set_type(key, EVP_PKEY_X25519);
-        EVP_PKEY_free(key);
-    }
-    if (SSL_get_tmp_key(ssl, &key) == 1) {
-        EVP_PKEY_set_type(key, EVP_PKEY_X25519);
-        EVP_PKEY_free(key);
-    }
-    ERR_clear_error();
-}
-
 static void tls_conn_opened(struct tls_conn *tc)
 {
     struct stats *stats = &tc->conn.thread->stats;
-
-    tls_conn_drop_keys(tc->ssl);
 
     tc->state = TLS_CONN_OPEN;
     stats_add(&stats->tls_handshakes, 1);
     if (SSL_session_reused(tc->ssl))
         stats_add(&stats->tls_resumed, 1);
     tls_conn_log_client(tc);
+    tls_settle(tc->ssl, &tc->conn.thread->tls->bare);
     tc->conn.protocol->on_secure(&tc->conn);
 }
 

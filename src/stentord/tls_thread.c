@@ -104,6 +104,7 @@ void tls_thread_free(struct tls_thread *tls)
         return;
     tls_pace_destroy(tls);
     BIO_free(tls->bio);
+    SSL_CTX_free(tls->bare);
     strbuf_free(&tls->out);
     free(tls->received);
     free(tls->record);

@@ -29,6 +29,7 @@ TAILQ_HEAD(tls_conn_list, tls_conn);
 struct tls_thread {
     struct io_thread *thread;
     BIO *bio;
+    SSL_CTX *bare; /* for connections whose handshake is over (tls_settle.h); may be NULL */
     /* During one call of OpenSSL. */
     const struct tls_context *context; /* of the connection that it is for */
     const uint8_t *in;

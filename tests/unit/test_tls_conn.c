@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/stentord/tls.h"
+#include "../../src/stentord/tls_conn.h"
 #include "../../src/stentord/tls_context.h"
 #include "delivery_fixture.h"
 #include "stentor/base/obj.h"
@@ -309,6 +309,37 @@ static void answers_of_the_transport_wait_like_others(void **state)
     close_pair(&pair);
 }
 
+/* Thousands of clients wait, and none of them asks how its handshake went. */
+static void little_is_kept_of_a_handshake(void **state)
+{
+    const int *version = *state;
+    struct pair pair;
+    size_t got = 0;
+    struct refbuf *buf = numbered(0, 20000);
+    const SSL *ssl;
+    EVP_PKEY *key;
+
+    open_pair(&pair, *version);
+    shake(&pair);
+    ssl = tls_conn_of(pair.conn)->ssl;
+    assert_int_equal(sk_SSL_CIPHER_num(SSL_get_client_ciphers(ssl)), 0);
+    if (SSL_get_tmp_key((SSL *)(uintptr_t)ssl, &key) == 1) {
+        assert_int_equal(EVP_PKEY_get_bits(key), 0);
+        EVP_PKEY_free(key);
+    }
+    if (*version == TLS1_3_VERSION && OpenSSL_version_num() < 0x30200000UL)
+        assert_null(SSL_get_session(ssl));
+    assert_string_equal(tls_version(pair.conn), *version == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2");
+    conn_send_buf(pair.conn, buf);
+    refbuf_unref(&buf);
+    for (int i = 0; i < 1000 && got < 20000; i++) {
+        read_all(&pair, &got);
+        turn();
+    }
+    assert_int_equal(got, 20000);
+    close_pair(&pair);
+}
+
 static void data_and_end_in_one_read_are_both_told(void **state)
 {
     struct pair pair;
@@ -371,6 +402,8 @@ int main(void)
         cmocka_unit_test_prestate(everything_arrives_in_order, &tls13),
         cmocka_unit_test(pieces_of_one_call_share_records),
         cmocka_unit_test(answers_of_the_transport_wait_like_others),
+        cmocka_unit_test_prestate(little_is_kept_of_a_handshake, &tls12),
+        cmocka_unit_test_prestate(little_is_kept_of_a_handshake, &tls13),
         cmocka_unit_test(data_and_end_in_one_read_are_both_told),
         cmocka_unit_test(a_finished_connection_says_so),
         cmocka_unit_test(nonsense_ends_it),
