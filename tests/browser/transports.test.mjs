@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { proxied } from '../integration/lib/proxy.mjs';
 import { withServer } from '../integration/lib/stentord.mjs';
+import { origin as urlOf } from '../integration/lib/tls.mjs';
 import { Browser, seen } from './lib/pages.mjs';
 
 const ways = {
@@ -19,7 +20,6 @@ before(async () => {
 });
 after(() => browser.close());
 
-const urlOf = ({ host, port }) => `http://${host}:${port}`;
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 
 // A test with a server that knows the origin of the pages, unless it is told otherwise.

@@ -1,11 +1,12 @@
 // Chromium, and empty pages with the browser builds of socket.io-client: from an origin of their
 // own, and as files for a server's static_root.
 import fs from 'node:fs';
-import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+
+import { certificateHash, overTls, serverOf } from '../../integration/lib/tls.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
 const dist = path.join(path.dirname(createRequire(import.meta.url).resolve('socket.io-client/package.json')), 'dist');
@@ -29,7 +30,9 @@ const files = {
 };
 
 export class Browser {
-  static async launch() {
+  // With `trusted`, certificates whose keys have these hashes are good; it has no other authorities
+  // than the system's.
+  static async launch({ trusted = [certificateHash()].filter(Boolean) } = {}) {
     const browser = new Browser();
     browser.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stentor-browser-'));
     browser.root = path.join(browser.directory, 'root');
@@ -37,19 +40,19 @@ export class Browser {
     for (const [name, [, content]] of Object.entries(files)) fs.writeFileSync(path.join(browser.root, name), content);
     browser.context = await chromium.launchPersistentContext(path.join(browser.directory, 'profile'), {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: flags,
+      args: trusted.length === 0 ? flags : [...flags, `--ignore-certificate-errors-spki-list=${trusted.join(',')}`],
     });
     await browser.serve();
     return browser;
   }
 
   async serve() {
-    this.pages = http.createServer((request, response) => {
+    this.pages = serverOf((request, response) => {
       const [type, content] = files[request.url] ?? ['text/plain', 'not found'];
       response.writeHead(request.url in files ? 200 : 404, { 'Content-Type': type }).end(content);
     });
     await new Promise((resolve) => this.pages.listen(0, '127.0.0.1', resolve));
-    this.origin = `http://127.0.0.1:${this.pages.address().port}`;
+    this.origin = `http${overTls ? 's' : ''}://127.0.0.1:${this.pages.address().port}`;
   }
 
   // Opens a page; what goes wrong there is in `page.errors`.

@@ -1,6 +1,8 @@
 // All tests may run through TLS: script/with-tls makes certificates, and says in STENTOR_TEST_TLS
 // where they are. Then clients' listeners speak TLS, and everything that connects to one has to ask
 // here how that is done.
+import { createHash, X509Certificate } from 'node:crypto';
+import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -20,6 +22,21 @@ export function secured(listeners) {
   const certificates = [{ chain: path.join(directory, 'server.pem'), key: path.join(directory, 'server.key') }];
   return listeners.map((listener) =>
     (listener.admin || listener.address?.startsWith('unix:') ? listener : { tls: { certificates }, ...listener }));
+}
+
+// A server of a test's own that speaks TLS if all tests do.
+export function serverOf(onRequest) {
+  if (!overTls) return http.createServer(onRequest);
+  const [cert, key] = ['server.pem', 'server.key'].map((name) => fs.readFileSync(path.join(directory, name)));
+  return https.createServer({ cert, key }, onRequest);
+}
+
+// By what Chromium knows the key of the certificate in a file, that of all tests if none is named:
+// undefined without TLS.
+export function certificateHash(file = overTls ? path.join(directory, 'server.pem') : undefined) {
+  if (file === undefined) return undefined;
+  const key = new X509Certificate(fs.readFileSync(file)).publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(key).digest('base64');
 }
 
 // A socket; `below` is the TCP connection that it goes through.
