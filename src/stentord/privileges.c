@@ -177,22 +177,23 @@ void privileges_give(const struct config *config, const char *path)
         log_warning("process", "%s stays root's: %s", path, strerror(errno));
 }
 
-static void privileges_try_to_read(const char *path)
+static void privileges_try_to_read(const char *path, const char *consequence)
 {
     if (access(path, R_OK) < 0)
-        log_warning("process", "%s cannot be read any more, so a reload will fail: %s", path,
+        log_warning("process", "%s cannot be read any more, so %s: %s", path, consequence,
                     strerror(errno));
 }
 
 void privileges_warn_unreadable(const struct config *config)
 {
-    privileges_try_to_read(config->path);
+    privileges_try_to_read(config->path, "a reload will fail");
     for (size_t i = 0; i < config->listener_count; i++) {
         const struct config_tls *tls = config->listeners[i].tls;
 
         for (size_t j = 0; tls != NULL && j < tls->certificate_count; j++) {
-            privileges_try_to_read(tls->certificates[j].chain);
-            privileges_try_to_read(tls->certificates[j].key);
+            privileges_try_to_read(tls->certificates[j].chain, "a reload will fail");
+            privileges_try_to_read(tls->certificates[j].key,
+                                   "a reload will fail when the certificate is for another key");
         }
     }
 }

@@ -127,7 +127,7 @@ test('so is a key of a certificate', { ...needsRoot }, withDirectory({}, async (
       await server.untilLogged(/stentord\.conf cannot be read any more/); // it comes first, and always here
       server.terminate();
       await server.program.exit;
-      assert.equal(server.log.includes(`${certificate.key} cannot be read any more`), mode === 0o600);
+      assert.equal(server.log.includes(`${certificate.key} cannot be read any more, so a reload will fail when the certificate is for another key`), mode === 0o600);
     })(t);
   }
 }));
