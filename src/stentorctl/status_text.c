@@ -89,6 +89,10 @@ static void status_text_value(struct strbuf *out, const json_t *value)
         status_text_number(out, json_integer_value(value));
         return;
     }
+    if (json_is_string(value)) {
+        strbuf_append_str(out, json_string_value(value));
+        return;
+    }
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     strbuf_append_str(out, text != NULL ? text : "?");
     free(text);

@@ -10,6 +10,7 @@
 #include "io_thread.h"
 #include "memory.h"
 #include "server.h"
+#include "tls_context.h"
 
 /* status_page.html, which asks for /status.json. */
 static const unsigned char admin_page[] = {
@@ -44,6 +45,17 @@ static void admin_append_sessions(struct strbuf *out, struct server *server)
     strbuf_append_char(out, '}');
 }
 
+/* Where listeners differ, it is what the first one that speaks TLS does. */
+static void admin_append_ktls(struct strbuf *out, const struct config *config)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].tls_context == NULL)
+            continue;
+        strbuf_printf(out, ",\"ktls\":\"%s\"", tls_context_ktls(config->listeners[i].tls_context));
+        return;
+    }
+}
+
 static void admin_append_status(struct strbuf *out, const struct io_thread *thread)
 {
     const struct config *config = thread->config;
@@ -64,6 +76,7 @@ static void admin_append_status(struct strbuf *out, const struct io_thread *thre
                   stats_get(&sum.journal_bytes), config->journal_messages, config->journal_bytes);
     admin_append_threads(out, server);
     admin_append_sessions(out, server);
+    admin_append_ktls(out, config);
     strbuf_append_str(out, ",\"counters\":{");
     stats_append_json(out, &sum);
     strbuf_append_str(out, "}}\n");

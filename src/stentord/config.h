@@ -42,6 +42,7 @@ struct config_tls {
     char *client_ca;           /* file; "": none */
     bool tickets;
     char *ticket_keys; /* file; "": keys of this process's own */
+    char *ktls;        /* "auto", "on" or "off" */
     int handshake_timeout;
 };
 

@@ -21,6 +21,7 @@ static const struct {
      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"},
     {"curves", offsetof(struct config_tls, curves), ""},
     {"client_certificates", offsetof(struct config_tls, client_certificates), "off"},
+    {"ktls", offsetof(struct config_tls, ktls), "auto"},
 };
 
 static char **config_tls_text(struct config_tls *tls, size_t i)
@@ -148,7 +149,7 @@ void config_tls_read(struct config_reader *reader, const config_setting_t *group
     static const char *const known[] = {"certificates",        "min_version", "ciphers",
                                         "ciphersuites",        "curves",      "client_ca",
                                         "client_certificates", "tickets",     "ticket_keys",
-                                        "handshake_timeout",   NULL};
+                                        "handshake_timeout",   "ktls",        NULL};
     unsigned mistakes = reader->mistakes;
 
     if (!config_setting_is_group(group)) {

@@ -88,6 +88,7 @@ libstentord_a_SOURCES = \
 	src/stentord/tls_conn.c src/stentord/tls_conn.h \
 	src/stentord/tls_context.c src/stentord/tls_context.h \
 	src/stentord/tls_error.c src/stentord/tls_error.h \
+	src/stentord/tls_ktls.c src/stentord/tls_ktls.h \
 	src/stentord/tls_memory.c src/stentord/tls_memory.h \
 	src/stentord/tls_pace.c src/stentord/tls_pace.h \
 	src/stentord/tls_settle.c src/stentord/tls_settle.h \

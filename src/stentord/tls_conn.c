@@ -20,6 +20,8 @@ enum {
     TLS_CONN_MAX_REST = 65536, /* more than a record is what someone is told who does not listen */
 };
 
+static const struct transport tls_kernel_transport;
+
 /* --- Between OpenSSL and the socket */
 
 /* Points the thread's BIO to what came, for one or several calls of OpenSSL. */
@@ -27,7 +29,7 @@ static void tls_conn_enter(struct tls_conn *tc, const uint8_t *in, size_t len)
 {
     struct tls_thread *tls = tc->conn.thread->tls;
 
-    tls->context = tc->context;
+    tls->conn = tc;
     tls->in = in;
     tls->in_len = len;
     strbuf_clear(&tls->out);
@@ -147,6 +149,10 @@ static void tls_conn_opened(struct tls_conn *tc)
     stats_add(&stats->tls_handshakes, 1);
     if (SSL_session_reused(tc->ssl))
         stats_add(&stats->tls_resumed, 1);
+    if (tc->kernel != NULL) {
+        tc->conn.transport = &tls_kernel_transport;
+        stats_add(&stats->tls_kernel, 1);
+    }
     tls_conn_log_client(tc);
     tls_settle(tc->ssl, &tc->conn.thread->tls->bare);
     tc->conn.protocol->on_secure(&tc->conn);
@@ -320,6 +326,11 @@ static ssize_t tls_conn_writev(struct conn *conn, const struct iovec *iov, int c
     return total;
 }
 
+static ssize_t tls_conn_writev_clear(struct conn *conn, const struct iovec *iov, int count)
+{
+    return transport_plain.writev(conn, iov, count);
+}
+
 static int tls_conn_shutdown(struct conn *conn)
 {
     struct tls_conn *tc = tls_conn_of(conn);
@@ -336,6 +347,8 @@ static int tls_conn_shutdown(struct conn *conn)
         errno = EAGAIN;
         return -1;
     }
+    if (tc->kernel != NULL) /* which may have records that TCP has not taken: they would be lost */
+        return 0;
     return shutdown(conn->fd, SHUT_WR);
 }
 
@@ -344,6 +357,8 @@ static int tls_conn_shutdown(struct conn *conn)
 static void tls_conn_detach(struct conn *conn)
 {
     stats_sub(&conn->thread->stats.tls_connections, 1);
+    if (conn->transport == &tls_kernel_transport)
+        stats_sub(&conn->thread->stats.tls_kernel, 1);
     tls_pace_forget(tls_conn_of(conn));
 }
 
@@ -353,6 +368,8 @@ static void tls_conn_attach(struct conn *conn)
     BIO *bio = conn->thread->tls->bio;
 
     stats_add(&conn->thread->stats.tls_connections, 1);
+    if (conn->transport == &tls_kernel_transport)
+        stats_add(&conn->thread->stats.tls_kernel, 1);
     BIO_up_ref(bio);
     SSL_set_bio(tc->ssl, bio, bio);
     if (tc->state == TLS_CONN_ENDED)
@@ -364,6 +381,7 @@ static void tls_conn_free(struct conn *conn)
     struct tls_conn *tc = tls_conn_of(conn);
 
     SSL_free(tc->ssl);
+    BIO_free(tc->kernel);
     tls_context_unref(&tc->context);
     free(tc->rest);
 }
@@ -383,14 +401,30 @@ const struct transport tls_transport = {
     .free = tls_conn_free,
 };
 
+/* As soon as the kernel seals what is sent: it goes there as without TLS. */
+static const struct transport tls_kernel_transport = {
+    .name = "tls, sealed by the kernel",
+    .conn_size = sizeof(struct tls_conn),
+    .direct = true,
+    .open = tls_conn_open,
+    .read = tls_conn_read,
+    .writev = tls_conn_writev_clear,
+    .flush = tls_conn_flush,
+    .shutdown = tls_conn_shutdown,
+    .detach = tls_conn_detach,
+    .attach = tls_conn_attach,
+    .close = tls_conn_detach,
+    .free = tls_conn_free,
+};
+
 bool tls_is_used(const struct conn *conn)
 {
-    return conn->transport == &tls_transport;
+    return conn->transport != &transport_plain;
 }
 
 const char *tls_version(struct conn *conn)
 {
-    return conn->transport == &tls_transport ? SSL_get_version(tls_conn_of(conn)->ssl) : NULL;
+    return tls_is_used(conn) ? SSL_get_version(tls_conn_of(conn)->ssl) : NULL;
 }
 
 const char *tls_subject(struct conn *conn, char *text, size_t size)
@@ -399,7 +433,7 @@ const char *tls_subject(struct conn *conn, char *text, size_t size)
     BIO *bio = NULL;
     int len = 0;
 
-    if (conn->transport == &tls_transport)
+    if (tls_is_used(conn))
         certificate = SSL_get0_peer_certificate(tls_conn_of(conn)->ssl);
     if (certificate != NULL)
         bio = BIO_new(BIO_s_mem());

@@ -26,6 +26,7 @@ struct tls_conn {
     struct conn conn; /* first: conn.c allocates the whole */
     SSL *ssl;
     struct tls_context *context;
+    BIO *kernel;   /* through which OpenSSL speaks when the kernel seals (tls_ktls.h); or NULL */
     uint8_t *rest; /* of a record, that the socket did not take; NULL: none */
     uint32_t rest_len;
     uint32_t rest_sent;

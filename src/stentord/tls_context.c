@@ -240,6 +240,8 @@ static bool context_set_up(SSL_CTX *ctx, struct tls_context *context,
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                  SSL_OP_NO_QUERY_MTU);
+    if (context->ktls == TLS_KTLS_ON)
+        SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -304,6 +306,21 @@ static bool context_make_ctxs(struct tls_context *context, const struct config_t
 
 /* --- The whole */
 
+static bool context_choose_ktls(struct tls_context *context, const struct config_tls *config,
+                                struct strbuf *mistakes, struct strbuf *warnings)
+{
+    bool wanted = strcmp(config->ktls, "on") == 0;
+
+    if (!wanted && strcmp(config->ktls, "auto") != 0 && strcmp(config->ktls, "off") != 0) {
+        strbuf_printf(mistakes, "ktls \"%s\" is not one of auto, on and off\n", config->ktls);
+        return false;
+    }
+    context->ktls = strcmp(config->ktls, "off") == 0 ? TLS_KTLS_OFF : tls_ktls_offer();
+    if (wanted && context->ktls != TLS_KTLS_ON)
+        strbuf_printf(warnings, "ktls is \"on\", but %s\n", tls_ktls_text(context->ktls));
+    return true;
+}
+
 static bool context_load_certificates(struct tls_context *context, const struct config_tls *config,
                                       const struct config *old, struct strbuf *mistakes,
                                       struct strbuf *warnings)
@@ -337,7 +354,8 @@ struct tls_context *tls_context_new(const struct config_tls *config, const struc
         return NULL;
     atomic_init(&context->refs, 1);
     context->handshake_timeout = config->handshake_timeout;
-    if (!context_load_certificates(context, config, old, mistakes, warnings) ||
+    if (!context_choose_ktls(context, config, mistakes, warnings) ||
+        !context_load_certificates(context, config, old, mistakes, warnings) ||
         !context_collect_names(context)) {
         tls_context_unref(&context);
         return NULL;
@@ -394,6 +412,11 @@ bool tls_context_same_certificates(const struct tls_context *a, const struct tls
 int tls_context_timeout(const struct tls_context *context)
 {
     return context->handshake_timeout;
+}
+
+const char *tls_context_ktls(const struct tls_context *context)
+{
+    return tls_ktls_text(context->ktls);
 }
 
 /* Backslashes and quotes are marked in a label (Prometheus' text format 0.0.4). */

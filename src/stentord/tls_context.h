@@ -33,6 +33,9 @@ void tls_context_unref(struct tls_context **context);
 /* Seconds that a handshake may take. */
 int tls_context_timeout(const struct tls_context *context);
 
+/* Does the kernel seal what its connections send? For people: "on", or why not. */
+const char *tls_context_ktls(const struct tls_context *context);
+
 /* Appends when each of its certificates expires, as samples of a Prometheus gauge; `listener` says
  * where they are used. */
 void tls_context_append_expiry(const struct tls_context *context, const char *listener,

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "tls_context.h"
+#include "tls_ktls.h"
 #include "tls_ticket.h"
 
 enum {
@@ -44,6 +45,7 @@ struct tls_name {
 struct tls_context {
     atomic_uint refs;
     int handshake_timeout;
+    enum tls_ktls ktls;
     struct tls_certificate *certificates;
     size_t certificate_count;
     struct tls_name *names; /* sorted by text */

@@ -5,6 +5,8 @@
 
 #include "io_thread.h"
 #include "server.h"
+#include "tls_conn.h"
+#include "tls_ktls.h"
 #include "tls_pace.h"
 
 /* --- The BIO: memory on both sides */
@@ -30,16 +32,19 @@ static int thread_bio_write(BIO *bio, const char *data, int len)
     struct tls_thread *tls = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
+    if (tls->conn->kernel != NULL)
+        return tls_ktls_write(tls->conn, bio, data, len);
     strbuf_append(&tls->out, data, (size_t)len);
     return tls->out.failed ? -1 : len;
 }
 
 static long thread_bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH; /* there is nothing to be done for it, and no other */
+    struct tls_thread *tls = BIO_get_data(bio);
+
+    if (command == BIO_CTRL_FLUSH) /* there is nothing to be done for it */
+        return 1;
+    return tls->conn != NULL ? tls_ktls_command(tls->conn, command, number, pointer) : 0;
 }
 
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;

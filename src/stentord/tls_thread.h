@@ -17,7 +17,6 @@
 #include "tls_ticket.h"
 
 struct tls_conn;
-struct tls_context;
 
 enum {
     TLS_RECEIVE = 32768, /* bytes of one read; what they hold in clear fits into the scratch */
@@ -31,7 +30,7 @@ struct tls_thread {
     BIO *bio;
     SSL_CTX *bare; /* for connections whose handshake is over (tls_settle.h); may be NULL */
     /* During one call of OpenSSL. */
-    const struct tls_context *context; /* of the connection that it is for */
+    struct tls_conn *conn; /* that it is for */
     const uint8_t *in;
     size_t in_len;
     struct strbuf out;

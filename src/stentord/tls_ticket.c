@@ -11,6 +11,7 @@
 
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
+#include "tls_conn.h"
 #include "tls_priv.h"
 #include "tls_thread.h"
 
@@ -100,7 +101,7 @@ bool tls_ticket_load(struct tls_context *context, const char *file, struct strbu
 static size_t ticket_keys(SSL *ssl, const struct tls_ticket_key **keys)
 {
     struct tls_thread *tls = tls_thread_of(ssl);
-    const struct tls_context *context = tls->context;
+    const struct tls_context *context = tls->conn->context;
 
     if (context->ticket_keys != NULL) {
         *keys = context->ticket_keys;

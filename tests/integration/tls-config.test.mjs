@@ -56,6 +56,8 @@ test('members of a wrong kind', async () => {
     [{ client_certificates: 'maybe' }, /"maybe" is not one of off, optional and required/],
     [{ client_certificates: 'required' }, /client_ca must be a file/],
     [{ client_certificates: 'required', client_ca: good.key }, /client_ca must be a file.*failed/],
+    [{ ktls: true }, /ktls must be a text/],
+    [{ ktls: 'maybe' }, /ktls "maybe" is not one of auto, on and off/],
     [{ unknown: 'x' }, /"unknown" is not a member/],
   ];
   for (const [settings, pattern] of cases) await assertMistake(settings, pattern);

@@ -80,6 +80,34 @@ test('by default the exchange is that of X25519, and without RSA encryption', wi
   assert.match((await get(server.clients, '-tls1_2', '-cipher', 'AES128-GCM-SHA256:AES128-SHA')).output, /handshake failure/);
 }));
 
+// Whether the server's kernel can seal records: known once a server has asked it.
+const kernelSeals = () => fs.readFileSync('/proc/sys/net/ipv4/tcp_available_ulp', 'utf8').split(/\s+/).includes('tls');
+
+for (const ktls of ['auto', 'on', 'off']) {
+  test(`ktls "${ktls}": what is sent arrives, and what became of it is told`, withTls({ ktls }, async (server) => {
+    const sealed = kernelSeals() && ktls !== 'off';
+    const told = sealed ? 'on' : ktls === 'off' ? 'off' : 'unavailable: the kernel does not offer it (modprobe tls)';
+    const clients = [await server.native('room=a', { ca: fs.readFileSync(root.certificate) })];
+    clients.push(await server.native('room=a', { ca: fs.readFileSync(root.certificate), maxVersion: 'TLSv1.2' }));
+    const large = 'x'.repeat(100_000); // several records
+
+    for (const data of [1, large, 2]) await server.publish({ room: 'a', event: 'e', data });
+    for (const client of clients) assert.deepEqual((await client.nextMany(3)).map(({ data }) => data), [1, large, 2]);
+    assert.equal((await server.status()).ktls, told);
+    const { stdout } = await run('stentorctl', ['-s', `http://127.0.0.1:${server.admin.port}`, 'status']);
+    assert.equal(/^ktls +(.*)$/m.exec(stdout)[1], told);
+    assert.equal(await server.metric('tls_kernel_connections'), sealed ? 2 : 0);
+    for (const client of clients) client.destroy();
+    await server.untilMetric('tls_connections', 0);
+    assert.equal(await server.metric('tls_kernel_connections'), 0);
+    assert.equal(/ktls is "on", but unavailable: the kernel/.test(server.log), ktls === 'on' && !sealed);
+  }));
+}
+
+test('without TLS nothing is told about ktls', withServer({ listeners: defaults.listeners.map((one) => ({ ...one, tls: undefined })) }, async (server) => {
+  assert.equal('ktls' in await server.status(), false);
+}));
+
 test('ALPN: http/1.1, or no connection', withTls({}, async (server) => {
   assert.match((await get(server.clients, '-alpn', 'h2,http/1.1')).output, /ALPN protocol: http\/1\.1/);
   assert.match((await get(server.clients)).output, /No ALPN negotiated/);
@@ -258,15 +286,27 @@ test('renegotiation is refused', withTls({}, async (server) => {
   assertAnswered(await get(server.clients), 'the next client');
 }));
 
-test('a client may change its keys', withTls({}, async (server) => {
-  const { output } = await sClient(server.clients, ['-tls1_3'], async (stdin, soFar) => {
-    await until(() => /Verify return code/.test(soFar()), 'the handshake');
-    stdin.write('K\n');
-    await until(() => /KEYUPDATE/.test(soFar()), 'the change');
-    stdin.write(GET.replaceAll('\r\n', '\n'));
-    await until(() => /HTTP\/1\.1 \d+/.test(soFar()), 'an answer');
-  });
-  assert.match(output, /HTTP\/1\.1 (400|404)/);
+// Has s_client change its keys: `k` its own, `K` also asks for others from the server; and then ask.
+const withOtherKeys = (server, command) => sClient(server.clients, ['-tls1_3'], async (stdin, soFar) => {
+  await until(() => /Verify return code/.test(soFar()), 'the handshake');
+  stdin.write(`${command}\n`);
+  await until(() => /KEYUPDATE/.test(soFar()), 'the change');
+  stdin.write(GET.replaceAll('\r\n', '\n'));
+  await until(() => /HTTP\/1\.1 \d+|^closed|errno=/m.test(soFar()), 'an answer');
+});
+
+test('a client may change its keys', withTls({ ktls: 'off' }, async (server) => {
+  for (const command of ['k', 'K']) assert.match((await withOtherKeys(server, command)).output, /HTTP\/1\.1 (400|404)/);
+}));
+
+test('where the kernel seals, a client that asks for other keys is disconnected', withTls({ ktls: 'on' }, async (server, t) => {
+  if (!kernelSeals()) {
+    t.skip('this kernel does not');
+    return;
+  }
+  assert.match((await withOtherKeys(server, 'k')).output, /HTTP\/1\.1 (400|404)/);
+  assert.doesNotMatch((await withOtherKeys(server, 'K')).output, /HTTP\/1\.1/);
+  await server.untilClosed('tls_error');
 }));
 
 const tcp = ({ host, port }) => ({ host, port });

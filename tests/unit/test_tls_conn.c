@@ -125,6 +125,7 @@ static int set_up(void **state)
         .client_ca = "",
         .tickets = true,
         .ticket_keys = "",
+        .ktls = "auto",
         .handshake_timeout = 10,
     };
     struct strbuf mistakes = STRBUF_INIT, warnings = STRBUF_INIT;
