@@ -19,6 +19,7 @@ const PAUSE_MS = 20; // before who lost its connection tries again
 class Diary {
   lives = [];
   stolen = new Set(); // seqs that somebody else got in its place
+  failedThefts = []; // why somebody else's poll in its place had no answer
 
   begin(start) {
     this.lives.push({ start, seqs: [], gaps: [] });
