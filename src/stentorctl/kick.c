@@ -27,7 +27,6 @@ int kick_run(const struct ctl *ctl, int argc, char **argv)
     bool bad = false;
     int option;
 
-    request_append_query(&query, "limit", "100000");
     optind = 1;
     while ((option = getopt(argc, argv, "+r:a:")) != -1) {
         bad = bad || option == '?';

@@ -7,6 +7,9 @@
 #include "admin_gather.h"
 #include "io_thread.h"
 
+/* As many are looked at in one go: some hundred microseconds, which deliveries can wait. */
+enum { ADMIN_CLIENTS_SLICE = 1000 };
+
 static bool admin_in_room(const struct session *session, const char *room)
 {
     for (uint32_t i = 0; i < session->membership_count; i++)
@@ -34,29 +37,36 @@ static bool admin_wanted(const struct admin_gather *gather, const struct session
 {
     char text[PEER_TEXT];
 
-    session_id_text(session->id, text);
-    if (*gather->session != '\0' && strcmp(gather->session, text) != 0)
-        return false;
     if (*gather->room != '\0' && !admin_in_room(session, gather->room))
         return false;
+    if (*gather->session != '\0') {
+        session_id_text(session->id, text);
+        if (strcmp(gather->session, text) != 0)
+            return false;
+    }
+    if (*gather->address == '\0')
+        return true;
     admin_address(session, text);
-    return *gather->address == '\0' || strcmp(gather->address, text) == 0;
+    return strcmp(gather->address, text) == 0;
 }
 
-/* Calls `take` for each session of the thread that was asked for, until there are enough. */
-static void admin_each_session(struct admin_gather *gather, struct io_thread *thread,
+/* Calls `take` for the next sessions of the thread that were asked for, until there are enough.
+ * Returns whether there are more. */
+static bool admin_each_session(struct admin_gather *gather, struct io_thread *thread,
                                void (*take)(struct admin_gather *gather, struct session *session))
 {
     const struct cursor_table *table = &thread->delivery.cursors;
+    uint32_t end = gather->at + ADMIN_CLIENTS_SLICE;
 
-    for (uint32_t slot = 0; slot < table->count; slot++) {
-        struct session *session = table->cursors[slot].session;
+    for (; gather->at < table->count && gather->at < end; gather->at++) {
+        const struct cursor *cursor = &table->cursors[gather->at];
 
         if (json_array_size(gather->found) >= gather->limit)
-            return;
-        if (table->cursors[slot].lag != SESSION_GONE && admin_wanted(gather, session))
-            take(gather, session);
+            return false;
+        if (cursor->lag != SESSION_GONE && admin_wanted(gather, cursor->session))
+            take(gather, cursor->session);
     }
+    return gather->at < table->count;
 }
 
 static const char *admin_lag_text(const struct cursor *cursor)
@@ -103,9 +113,9 @@ static void admin_take_session(struct admin_gather *gather, struct session *sess
     json_array_append_new(gather->found, admin_session_json(session));
 }
 
-static void admin_visit_clients(struct admin_gather *gather, struct io_thread *thread)
+static bool admin_visit_clients(struct admin_gather *gather, struct io_thread *thread)
 {
-    admin_each_session(gather, thread, admin_take_session);
+    return admin_each_session(gather, thread, admin_take_session);
 }
 
 static json_t *admin_finish_clients(struct admin_gather *gather)
@@ -124,20 +134,21 @@ static void admin_on_clients(struct http_conn *http)
     admin_gather_start(gather);
 }
 
+/* How many there are is all that is kept of them, so there is no limit. */
 static void admin_take_kick(struct admin_gather *gather, struct session *session)
 {
-    admin_take_session(gather, session);
+    json_integer_set(gather->found, json_integer_value(gather->found) + 1);
     session->ops->kick(session);
 }
 
-static void admin_visit_kick(struct admin_gather *gather, struct io_thread *thread)
+static bool admin_visit_kick(struct admin_gather *gather, struct io_thread *thread)
 {
-    admin_each_session(gather, thread, admin_take_kick);
+    return admin_each_session(gather, thread, admin_take_kick);
 }
 
 static json_t *admin_finish_kick(struct admin_gather *gather)
 {
-    return json_pack("{s:I}", "kicked", (json_int_t)json_array_size(gather->found));
+    return json_pack("{s:O}", "kicked", gather->found);
 }
 
 static void admin_on_kick(struct http_conn *http)
@@ -146,7 +157,7 @@ static void admin_on_kick(struct http_conn *http)
 
     if (!admin_command_allowed(http))
         return;
-    gather = admin_gather_new(http, json_array());
+    gather = admin_gather_new(http, json_integer(0));
     if (gather == NULL)
         return;
     if (!admin_gather_is_selective(gather)) {

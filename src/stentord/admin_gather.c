@@ -131,7 +131,11 @@ static void admin_gather_open(struct mail *mail, void *self)
         admin_gather_free(gather);
         return;
     }
-    gather->visit(gather, thread);
+    if (gather->visit(gather, thread)) {
+        stage_post(&thread->stage, &gather->mail);
+        return;
+    }
+    gather->at = 0;
     gather->visited++;
     next = (gather->origin->index + gather->visited) % server->io_thread_count;
     stage_post(&server->io_threads[next].stage, &gather->mail);

@@ -19,11 +19,13 @@ struct admin_gather {
     struct io_thread *origin;
     struct http_conn *http; /* NULL: who asked has gone; the origin's */
     unsigned visited;       /* threads */
-    /* On each thread: adds to the answer. */
-    void (*visit)(struct admin_gather *gather, struct io_thread *thread);
+    /* On each thread: adds to the answer. True: the thread has more, from `at` on, and does
+     * something else before it is visited again. */
+    bool (*visit)(struct admin_gather *gather, struct io_thread *thread);
     /* On the origin, in the end: makes the answer. NULL: `found` as it is. */
     json_t *(*finish)(struct admin_gather *gather);
     json_t *found;
+    uint32_t at;    /* where the next visit of this thread begins; 0 at the first */
     unsigned limit; /* of elements in the answer */
     char room[ADMIN_GATHER_TEXT];
     char address[ADMIN_GATHER_TEXT];

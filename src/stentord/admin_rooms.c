@@ -27,7 +27,7 @@ static void admin_add_room(json_t *found, const struct config *config, const str
     strbuf_free(&key);
 }
 
-static void admin_visit_rooms(struct admin_gather *gather, struct io_thread *thread)
+static bool admin_visit_rooms(struct admin_gather *gather, struct io_thread *thread)
 {
     const struct room_table *table = &thread->delivery.rooms;
 
@@ -35,6 +35,7 @@ static void admin_visit_rooms(struct admin_gather *gather, struct io_thread *thr
         for (const struct room *room = table->buckets[i]; room != NULL; room = room->next)
             if (room->member_count > 0)
                 admin_add_room(gather->found, thread->config, room);
+    return false;
 }
 
 struct admin_room {

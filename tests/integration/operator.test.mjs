@@ -10,6 +10,7 @@ import { PollingSession } from './lib/polling-session.mjs';
 import { run } from './lib/program.mjs';
 import { SseClient } from './lib/sse-client.mjs';
 import { withServer } from './lib/steady-server.mjs';
+import { startSwarm } from './lib/swarm.mjs';
 import { until, within } from './lib/wait.mjs';
 
 const url = (listener) => `http://${listener.host}:${listener.port}`;
@@ -77,6 +78,24 @@ test('kick: a session, a room, an address', withServer({ io_threads: 2, recovery
   assert.equal((await ctl(server, 'kick', clients[0].session)).code, 1, 'it is gone');
   assert.equal((await ctl(server, 'kick')).code, 2);
   assert.equal((await ctl(server, 'kick', '-a', '127.0.0.1')).stdout, '1 clients were closed\n');
+}));
+
+test('a crowd is listed and kicked whole, however many an I/O thread looks at in one go', withServer({ io_threads: 1 }, async (server) => {
+  const { program, result } = startSwarm(server.admin, ['-c', '2500', '--ramp', '1', '--idle', '600', '--room', 'crowd']);
+  try {
+    await server.untilMetric('clients_native', 2500);
+    const stays = await server.native({ room: 'other' });
+    const { clients } = await ask(server, '/clients?limit=100000&room=crowd');
+    assert.equal(new Set(clients.map(({ session }) => session)).size, 2500);
+    assert.equal((await ask(server, '/clients?limit=1200')).clients.length, 1200);
+    assert.equal((await ctl(server, 'kick', '-r', 'crowd')).stdout, '2500 clients were closed\n');
+    await server.untilClosed('kicked', 2500);
+    await server.publish({ event: 'e' });
+    assert.equal((await stays.next()).event, 'e');
+  } finally {
+    program.kill();
+    await result;
+  }
 }));
 
 test('what is asked wrongly is refused, and nothing of it from web pages', withServer({}, async (server) => {
