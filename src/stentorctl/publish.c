@@ -1,6 +1,7 @@
 #include "publish.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 struct publish {
     const char *namespace;
     const char *key;
+    const char *to;       /* one session's id; NULL: everyone, or the rooms */
     struct strbuf rooms;  /* elements of a JSON array */
     struct strbuf except; /* likewise */
     struct strbuf input;  /* standard input, when it is the data */
@@ -40,27 +42,58 @@ static void publish_append_element(struct strbuf *out, const char *text)
     publish_append_string(out, text);
 }
 
+static bool publish_take_option(struct publish *publish, int option, const char *value)
+{
+    switch (option) {
+    case 'n':
+        publish->namespace = value;
+        break;
+    case 'K':
+        publish->key = value;
+        break;
+    case 't':
+        publish->to = value;
+        break;
+    case 'r':
+        publish_append_element(&publish->rooms, value);
+        break;
+    case 'x':
+        publish_append_element(&publish->except, value);
+        break;
+    default:
+        return false;
+    }
+    return publish_check_text("an option's value", value);
+}
+
+/* One session is in no room, and has no message but this to conflate it with. */
+static bool publish_check_to(const struct publish *publish)
+{
+    if (publish->to == NULL ||
+        (publish->rooms.len == 0 && publish->except.len == 0 && publish->key == NULL))
+        return true;
+    complain("with --to the message is for one session: leave out -r, -x and -K");
+    return false;
+}
+
 static bool publish_read_options(struct publish *publish, int argc, char **argv)
 {
+    static const struct option long_options[] = {
+        {"to", required_argument, NULL, 't'},
+        {NULL, 0, NULL, 0},
+    };
     int option;
 
     optind = 1;
-    while ((option = getopt(argc, argv, "+n:r:x:K:")) != -1) {
-        if (option == '?' || !publish_check_text("an option's value", optarg))
+    while ((option = getopt_long(argc, argv, "+n:r:x:K:t:", long_options, NULL)) != -1)
+        if (!publish_take_option(publish, option, optarg))
             return false;
-        if (option == 'n')
-            publish->namespace = optarg;
-        else if (option == 'K')
-            publish->key = optarg;
-        else
-            publish_append_element(option == 'r' ? &publish->rooms : &publish->except, optarg);
-    }
     if (optind == argc || argc - optind > 2) {
         complain(optind == argc ? "publish needs the name of an event"
                                 : "publish takes an EVENT and one DATA: quote DATA for the shell");
         return false;
     }
-    return publish_check_text("EVENT", argv[optind]);
+    return publish_check_to(publish) && publish_check_text("EVENT", argv[optind]);
 }
 
 static bool publish_read_input(struct publish *publish)
@@ -112,6 +145,10 @@ static void publish_append_envelope(const struct publish *publish, const char *e
     if (publish->namespace != NULL) {
         strbuf_append_str(out, ",\"namespace\":");
         publish_append_string(out, publish->namespace);
+    }
+    if (publish->to != NULL) {
+        strbuf_append_str(out, ",\"to\":");
+        publish_append_string(out, publish->to);
     }
     if (publish->rooms.len > 0) {
         strbuf_append_str(out, ",\"rooms\":[");

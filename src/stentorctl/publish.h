@@ -1,5 +1,6 @@
 /*
- * publish.h - `stentorctl publish`: sends one message to everyone, or to some rooms.
+ * publish.h - `stentorctl publish`: sends one message to everyone, to some rooms, or to one
+ * session.
  *
  * The program has one thread.
  */
@@ -10,7 +11,8 @@
 
 #define PUBLISH_USAGE                                                                              \
     "publish [-n NAMESPACE] [-r ROOM]... [-x EXCEPT_ROOM]... [-K CONFLATION_KEY] "                 \
-    "EVENT [DATA | -]"
+    "EVENT [DATA | -]\n"                                                                           \
+    "       stentorctl ... publish [-n NAMESPACE] --to SESSION EVENT [DATA | -]"
 
 /* argv[0] is the command's name; returns an exit code. */
 int publish_run(const struct ctl *ctl, int argc, char **argv);

@@ -54,6 +54,30 @@ test('publish: everyone, no data, several rooms, except, namespace, standard inp
   await inX.next().then(({ data }) => assert.equal(data, 'ü'));
 }));
 
+test('publish --to reaches one session alone, and says whether it did', withServer({ namespaces: ['/', '/x'] }, async (server) => {
+  const [client, other] = [await server.native(), await server.native()];
+  const inX = await server.native({ namespace: '/x' });
+  const { session } = client.hello;
+  for (const option of ['--to', '-t']) {
+    const { code, stdout, stderr } = await ctl(server, ['publish', option, session, 'hint', '{"only":"you"}']);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), { delivered: true });
+    assert.deepEqual(await client.next('directed'), { type: 'directed', from: null, event: 'hint', data: { only: 'you' } });
+  }
+  assert.equal((await ctl(server, ['publish', '-n', '/x', `--to=${inX.hello.session}`, 'e', '-'], { input: '[1]' })).code, 0);
+  assert.deepEqual((await inX.next('directed')).data, [1]);
+  await server.publish({ event: 'all' });
+  assert.equal((await other.next()).event, 'all', 'nothing else came to the other one');
+
+  await client.close();
+  await server.untilMetric('clients_native', 2);
+  for (const [args, message] of [[[session], /404.*no session has that id/], [['nobody'], /404.*no session/], [['-n', '/x', session], /404/]]) {
+    const { code, stdout, stderr } = await ctl(server, ['publish', ...args.slice(0, -1), '--to', args.at(-1), 'e']);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, message);
+  }
+}));
+
 test('publish needs a key through a client listener: -k or the environment', withServer({}, async (server) => {
   const publish = (args, env) => run('stentorctl', ['-s', origin(server.clients), ...args, 'publish', 'e'], { env });
 
@@ -79,6 +103,7 @@ test('publish: what the server refuses is 1, with the server\'s words', withServ
 test('wrong command lines are 2 and show the usage', async () => {
   const lines = [
     [], ['nothing'], ['publish'], ['publish', 'e', 'no json'], ['publish', 'e', '1', 'extra'], ['publish', '-z', 'e'],
+    ['publish', '--to'], ['publish', '--to', 'x', '-r', 'a', 'e'], ['publish', '-x', 'a', '-t', 'x', 'e'], ['publish', '-K', 'k', '--to', 'x', 'e'],
     ['status', 'extra'], ['watch', 'extra'], ['watch', '-S', 'abc'], ['-z'], ['-s', 'ftp://x', 'status'], ['-s'],
   ];
   for (const args of lines) {
