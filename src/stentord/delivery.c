@@ -62,14 +62,15 @@ static struct journal_limits delivery_limits(const struct config *config)
     };
 }
 
-bool delivery_init(struct delivery *delivery, const struct owner *owner,
-                   const struct config *config, struct stats *stats, unsigned io_thread,
-                   atomic_uint *dialect_users, struct event_base *base, uint64_t head)
+bool delivery_init(struct delivery *delivery, struct stage *stage, const struct config *config,
+                   struct stats *stats, unsigned io_thread, atomic_uint *dialect_users,
+                   uint64_t head)
 {
     struct journal_limits limits = delivery_limits(config);
 
     *delivery = (struct delivery){
-        .owner = owner,
+        .stage = stage,
+        .owner = &stage->owner,
         .config = config,
         .stats = stats,
         .io_thread = io_thread,
@@ -84,7 +85,7 @@ bool delivery_init(struct delivery *delivery, const struct owner *owner,
     encoder_init(&delivery->encoder, config, stats);
     cursor_table_init(&delivery->cursors);
     journal_init(&delivery->journal, &limits, head, delivery_drop, delivery);
-    evtimer_assign(&delivery->slice, base, delivery_on_slice, delivery);
+    evtimer_assign(&delivery->slice, stage->base, delivery_on_slice, delivery);
     return room_table_init(&delivery->rooms, config, stats, head);
 }
 
@@ -353,6 +354,8 @@ void delivery_run(struct delivery *delivery)
         delivery_accept_held(delivery);
         now_ns = clock_ns();
         wait_ns = fanout_wake(delivery, now_ns);
+        if (stage_has_mail(delivery->stage)) /* which may be for one client, who waits for it */
+            break;
     }
     if (delivery_busy(delivery))
         delivery_schedule(delivery, 0);

@@ -29,8 +29,8 @@
 #include "encoder.h"
 #include "room.h"
 #include "session.h"
+#include "stage.h"
 #include "stentor/base/journal.h"
-#include "stentor/base/owner.h"
 
 enum {
     DELIVERY_BATCH = 64,           /* messages in one system call */
@@ -51,7 +51,8 @@ struct due_source {
 };
 
 struct delivery {
-    const struct owner *owner;
+    struct stage *stage;
+    const struct owner *owner; /* the stage's */
     const struct config *config;
     struct stats *stats;
     unsigned io_thread;
@@ -80,9 +81,9 @@ struct delivery {
 };
 
 /* `head` is the seq of the newest message before the first one. False when memory is out. */
-bool delivery_init(struct delivery *delivery, const struct owner *owner,
-                   const struct config *config, struct stats *stats, unsigned io_thread,
-                   atomic_uint *dialect_users, struct event_base *base, uint64_t head) MUST_CHECK;
+bool delivery_init(struct delivery *delivery, struct stage *stage, const struct config *config,
+                   struct stats *stats, unsigned io_thread, atomic_uint *dialect_users,
+                   uint64_t head) MUST_CHECK;
 void delivery_destroy(struct delivery *delivery);
 
 /* Another configuration, before the message that comes next. */
@@ -100,7 +101,8 @@ unsigned delivery_accept(struct delivery *delivery, struct message *message);
  * publishers wait for the fan-out, and clients that keep up miss nothing. */
 void delivery_receive(struct delivery *delivery, struct message_mail *mail);
 
-/* Works off fan-outs and owed sessions for one slice; goes on by itself later. */
+/* Works off fan-outs and owed sessions for one slice, which ends early when mail comes; goes on by
+ * itself later. */
 void delivery_run(struct delivery *delivery);
 
 /* Is there more to be done at once: fan-outs that run, sessions that are owed? */

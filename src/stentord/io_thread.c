@@ -150,8 +150,8 @@ static int io_thread_init_parts(struct io_thread *thread, uint64_t head)
     if (thread->scratch == NULL || thread->inflater == NULL ||
         poller_init(&thread->poller, thread->stage.base, conn_on_ready) < 0 ||
         !recovery_table_init(&thread->recovery, socketio_connect_yield, socketio_keep_hold) ||
-        !delivery_init(&thread->delivery, &thread->stage.owner, thread->config, &thread->stats,
-                       thread->index, server->dialect_users, thread->stage.base, head))
+        !delivery_init(&thread->delivery, &thread->stage, thread->config, &thread->stats,
+                       thread->index, server->dialect_users, head))
         return -1;
     evtimer_assign(&thread->reaper, thread->stage.base, io_thread_on_reap, thread);
     evtimer_assign(&thread->gather, thread->stage.base, io_thread_on_gather, thread);

@@ -11,6 +11,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -44,6 +45,13 @@ int stage_start(struct stage *stage) MUST_CHECK;
 static inline void stage_post(struct stage *stage, struct mail *mail)
 {
     mailbox_post(&stage->mailbox, mail);
+}
+
+/* Is there mail that has not been taken yet? For its own thread, which may end early what can go on
+ * later. */
+static inline bool stage_has_mail(struct stage *stage)
+{
+    return mailbox_depth(&stage->mailbox) > 0;
 }
 
 /* Any thread: the time that the thread has had a CPU; 0 before it runs and when it has ended. */

@@ -736,6 +736,42 @@ static void test_model(void **state)
     fixture_close(&f);
 }
 
+/* Mail that looks how far the fan-out has come when it is opened. */
+struct late_mail {
+    struct mail mail;
+    uint64_t deliveries; /* by then */
+};
+
+static void open_late_mail(struct mail *mail, void *self)
+{
+    const struct io_thread *thread = self;
+
+    CONTAINER_OF(mail, struct late_mail, mail)->deliveries = stats_get(&thread->stats.deliveries);
+}
+
+static void test_mail_does_not_wait_for_a_slice(void **state)
+{
+    static struct fixture_client clients[300];
+    struct late_mail late = {.mail.open = open_late_mail, .deliveries = UINT64_MAX};
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f, "");
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++)
+        connect_listener(&f, &clients[i]);
+    fixture_accept(&f, (struct fixture_address){.rooms = everyone});
+    stage_post(&f.thread.stage, &late.mail);
+    delivery_run(&f.thread.delivery);
+    event_base_loop(f.thread.stage.base, EVLOOP_NONBLOCK);
+    assert_in_range(late.deliveries, 1,
+                    32); /* one turn; the fan-out goes on, however busy we are */
+    fixture_run(&f);
+    assert_int_equal(stats_get(&f.thread.stats.deliveries), ARRAY_LEN(clients));
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++)
+        fixture_disconnect(&clients[i]);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -747,6 +783,7 @@ int main(void)
         cmocka_unit_test(test_leaving_ends_it),
         cmocka_unit_test(test_members_dying_during_fanout),
         cmocka_unit_test(test_fanouts_begin_everywhere),
+        cmocka_unit_test(test_mail_does_not_wait_for_a_slice),
         cmocka_unit_test(test_since_catches_up),
         cmocka_unit_test(test_since_before_the_window),
         cmocka_unit_test(test_since_zero_tells_no_gap),
