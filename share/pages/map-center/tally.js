@@ -2,16 +2,35 @@
 import { ALL_VOTES, MAJORITY, PARTIES } from "./states.js";
 import { tally } from "./night.js";
 
+function element(tag, className, text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+// One candidate's half: the sum, and whose it is.
+function side(party, { candidate, name, mark }) {
+  const block = element("div", "side");
+  const who = element("p", "who");
+  block.dataset.party = party;
+  who.append(element("strong", "candidate", candidate), " ", element("span", "party", `${mark} ${name}`), " ", element("span", "left"));
+  block.append(element("p", "votes", "0"), who);
+  return block;
+}
+
 export class Tally {
   #root;
 
   constructor(root) {
+    const parties = Object.entries(PARTIES);
+    const bar = element("div", "bar");
+    const scale = element("p", "scale");
+    bar.setAttribute("aria-hidden", "true");
+    bar.append(...parties.map(([party]) => element("i", `bar-${party}`)));
+    scale.append(element("span", "open"), element("span", "goal", `${MAJORITY} to win`));
+    root.append(...parties.map(([party, names]) => side(party, names)), bar, scale);
     this.#root = root;
-    for (const [party, { candidate, name, mark }] of Object.entries(PARTIES)) {
-      const block = root.querySelector(`[data-party="${party}"]`);
-      block.querySelector(".candidate").textContent = candidate;
-      block.querySelector(".party").textContent = `${mark} ${name}`;
-    }
   }
 
   show(calls) {
