@@ -51,6 +51,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_proxy \
 	tests/fuzz/fuzz_requests \
 	tests/fuzz/fuzz_socket_io \
+	tests/fuzz/fuzz_peers \
 	tests/fuzz/fuzz_result \
 	tests/fuzz/fuzz_sse \
 	tests/fuzz/fuzz_utf8 \
@@ -76,6 +77,8 @@ tests_fuzz_fuzz_requests_SOURCES = tests/fuzz/fuzz_requests.c $(delivery_fixture
 tests_fuzz_fuzz_requests_LDADD = libstentord.a $(fuzz_ldadd) $(LIBCONFIG_LIBS)
 tests_fuzz_fuzz_socket_io_SOURCES = tests/fuzz/fuzz_socket_io.c $(fuzz_main)
 tests_fuzz_fuzz_socket_io_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_peers_SOURCES = tests/fuzz/fuzz_peers.c $(fuzz_main)
+tests_fuzz_fuzz_peers_LDADD = libswarm.a $(fuzz_ldadd)
 tests_fuzz_fuzz_result_SOURCES = tests/fuzz/fuzz_result.c $(fuzz_main)
 tests_fuzz_fuzz_result_LDADD = libswarm.a $(fuzz_ldadd)
 tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c $(fuzz_main)

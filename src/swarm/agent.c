@@ -61,6 +61,23 @@ static void agent_send_status(struct agent *agent)
     agent_send(agent, CHANNEL_STATUS, &bytes);
 }
 
+static void agent_send_note(void *arg, uint32_t to, const struct strbuf *note)
+{
+    struct strbuf bytes = STRBUF_INIT;
+    struct archive archive = archive_writer(&bytes);
+    struct span text = {note->data, note->len};
+
+    archive_u32(&archive, &to);
+    archive_bytes(&archive, &text);
+    agent_send(arg, CHANNEL_NOTE, &bytes);
+}
+
+static void agent_send_notes(struct agent *agent)
+{
+    if (agent->swarm != NULL && agent->options.directed > 0)
+        peers_flush(&agent->swarm->directed.peers, agent_send_note, agent);
+}
+
 static void agent_on_status_due(void *arg)
 {
     struct agent *agent;
@@ -70,8 +87,10 @@ static void agent_on_status_due(void *arg)
         event_base_loopbreak(agent->base);
         return;
     }
-    if (!agent->finished)
+    if (!agent->finished) {
+        agent_send_notes(agent);
         agent_send_status(agent);
+    }
     alarm_set(&agent->status_alarm, clock_ns() + AGENT_STATUS_NS);
 }
 
@@ -133,6 +152,8 @@ static void agent_on_clock(struct agent *agent, struct archive *archive)
     struct archive answer = archive_writer(&bytes);
     uint64_t theirs = 0, ours = clock_ns();
 
+    agent_send_notes(
+        agent); /* after the run, none must be missing when the results are asked for */
     archive_u64(archive, &theirs);
     archive_u64(&answer, &theirs);
     archive_u64(&answer, &ours);
@@ -173,6 +194,17 @@ static void agent_on_begin(struct agent *agent, struct archive *archive)
     if (archive_complete(archive) && phase < PHASE_COUNT &&
         (round < agent->options.plan.count || phase != PHASE_ROUND))
         swarm_begin(agent->swarm, (enum phase)phase, round, at_ns);
+}
+
+static void agent_on_note(struct agent *agent, struct archive *archive)
+{
+    struct span note = {"", 0};
+    uint32_t from = 0;
+
+    archive_u32(archive, &from);
+    archive_bytes(archive, &note);
+    if (!archive_complete(archive) || !directed_take_note(&agent->swarm->directed, note))
+        agent_refuse(agent, "a note of another agent makes no sense");
 }
 
 /* Nothing is a question for them. */
@@ -221,6 +253,8 @@ static void agent_on_message(void *arg, enum channel_type type, struct span byte
         agent_refuse(agent, "the messages come in the wrong order");
     else if (type == CHANNEL_BEGIN)
         agent_on_begin(agent, &archive);
+    else if (type == CHANNEL_NOTE)
+        agent_on_note(agent, &archive);
     else if (type == CHANNEL_ANSWERS)
         agent_on_answers(agent, &archive);
     else if (type == CHANNEL_FINISH)

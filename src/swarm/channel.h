@@ -27,6 +27,7 @@ enum channel_type {
     CHANNEL_REFUSED, /* agent: why it cannot take part */
     CHANNEL_BEGIN,   /* controller: phase, round, time */
     CHANNEL_STATUS,  /* agent: status */
+    CHANNEL_NOTE,    /* agent: to which agent, or all, and what; controller: from which, the same */
     CHANNEL_ANSWERS, /* controller: nothing, to the publisher; it: answers; controller: the same */
     CHANNEL_FINISH,  /* controller */
     CHANNEL_RESULT,  /* agent: result */

@@ -106,6 +106,8 @@ void client_end(struct client *client)
     crowd_stop_beat(client->crowd, client);
     free(client->session);
     client->session = NULL;
+    free(client->place);
+    client->place = NULL;
     client->state = CLIENT_CLOSED;
     crowd_behaviour_on_closed(client->crowd, client, was);
 }
@@ -138,6 +140,16 @@ void client_name(struct client *client, struct span session)
         return;
     client->session = strndup(session.ptr + 1, session.len - 2); /* without its quotes */
     ENSURE(client->session != NULL);
+}
+
+bool client_has_place(const struct client *client)
+{
+    return client->crowd->directed->grid != NULL && client->state == CLIENT_JOINED;
+}
+
+void client_place(struct client *client, struct span neighbours)
+{
+    directed_placed(client->crowd->directed, client, neighbours);
 }
 
 void client_deliver(struct client *client, struct span text)

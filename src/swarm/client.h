@@ -28,6 +28,7 @@
 
 struct audience;
 struct crowd;
+struct place;
 
 enum client_state {
     CLIENT_UNUSED,
@@ -62,6 +63,7 @@ struct client {
     void *upgrade;               /* while its connection becomes a WebSocket */
     bool upgraded;               /* it has */
     char *session;               /* its name on the server, if anybody wants to know it */
+    struct place *place;         /* in a grid; NULL: it has not been told one */
 };
 
 /* Begins to connect. */
@@ -84,6 +86,10 @@ void client_end(struct client *client);
 
 /* The server has told the client its name. */
 void client_name(struct client *client, struct span session);
+
+/* Does anybody want to know who is next to the client in a grid? If so: the server has told it. */
+bool client_has_place(const struct client *client) MUST_CHECK;
+void client_place(struct client *client, struct span neighbours);
 
 /* Does it count what the client gets? Not of those that do not read as they could. */
 static inline bool client_measured(const struct client *client)

@@ -12,6 +12,7 @@
 #include "stentor/base/obj.h"
 
 #include "alarm.h"
+#include "peers.h"
 #include "remote.h"
 #include "role.h"
 #include "view.h"
@@ -227,6 +228,21 @@ static void controller_on_signal(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* What one agent says to another, or to all others. */
+static void controller_on_note(void *arg, struct remote *from, uint32_t to, struct span note)
+{
+    struct controller *controller;
+
+    OBJ_CAST(controller, arg, CONTROLLER_MAGIC);
+    for (unsigned i = 0; i < controller->count; i++) {
+        struct remote *remote = &controller->remotes[i];
+
+        if (remote != from && (to == i || to == PEERS_ALL) && !remote->performer.gone &&
+            remote->state == REMOTE_READY && controller->state < CONTROLLER_COLLECTING)
+            remote_give_note(remote, (uint32_t)(from - controller->remotes), note);
+    }
+}
+
 /* --- The result. */
 
 static void controller_describe(const struct controller *controller, const struct remote *remote,
@@ -331,6 +347,8 @@ static bool controller_add(struct controller *controller, const char *name, cons
     }
     if (payloads.ptr == NULL)
         payloads.ptr = "";
+    remote->on_note = controller_on_note;
+    remote->arg = controller;
     remote_set_up(remote, payloads);
     return true;
 }

@@ -342,6 +342,7 @@ void crowd_on_joined(struct crowd *crowd, struct client *client)
     if (client_measured(client)) {
         crowd->measured++;
         measure_join(crowd->measure, &client->track);
+        directed_joined(crowd->directed, client);
     }
     crowd_behaviour_on_joined(crowd, client);
 }

@@ -37,7 +37,7 @@ static void dialect_native_refused(struct client *client, struct span text)
     struct span id;
 
     if (dialect_member(text, "id", &id))
-        directed_refused(client->crowd->directed, strtoull(id.ptr, NULL, 10));
+        directed_refused(client->crowd->directed, client, strtoull(id.ptr, NULL, 10));
 }
 
 static const char *dialect_native_text(struct client *client, struct span text)
@@ -49,6 +49,8 @@ static const char *dialect_native_text(struct client *client, struct span text)
             client_note_gap(client);
         else if (dialect_starts(text, "{\"type\":\"error\""))
             dialect_native_refused(client, text);
+        else if (client_has_place(client) && dialect_starts(text, "{\"type\":\"neighbours\""))
+            client_place(client, text);
         else
             client_deliver(client, text);
     } else if (client->state == CLIENT_JOINING) {
@@ -102,7 +104,8 @@ static void dialect_append_member(struct strbuf *out, const char *name, const ch
     json_append_string(out, value, strlen(value));
 }
 
-const char *dialect_send(struct client *client, const char *session, struct span data, uint32_t id)
+const char *dialect_send(struct client *client, const char *to, const char *room, struct span data,
+                         uint32_t id)
 {
     const struct transport *transport = client->audience->transport;
     struct strbuf json = STRBUF_INIT;
@@ -114,7 +117,9 @@ const char *dialect_send(struct client *client, const char *session, struct span
         strbuf_printf(&json, "{\"type\":\"send\",\"id\":%u,\"to\":", id);
     else
         strbuf_append_str(&json, "{\"to\":");
-    json_append_string(&json, session, strlen(session));
+    json_append_string(&json, to, strlen(to));
+    if (room != NULL)
+        dialect_append_member(&json, "room", room);
     dialect_append_member(&json, "event", "directed");
     strbuf_append_str(&json, ",\"data\":");
     strbuf_append(&json, data.ptr, data.len);

@@ -30,8 +30,9 @@ const char *dialect_socketio_packet(struct client *client,
 /* Leaves the namespace. */
 const char *dialect_socketio_leave(struct client *client) MUST_CHECK;
 
-/* Sends data to another client by its name on the server; the answer will name `id`. */
-const char *dialect_send(struct client *client, const char *session, struct span data,
+/* Sends data to another client by its name on the server, or, if there is a room, by the direction
+ * in which it is in that grid; the answer will name `id`. */
+const char *dialect_send(struct client *client, const char *to, const char *room, struct span data,
                          uint32_t id) MUST_CHECK;
 
 /* Sends an event of that name, or what comes next to it in the dialect. */

@@ -142,7 +142,7 @@ static const char *socketio_acknowledged(struct client *client, uint64_t id, str
 {
     if (client->state != CLIENT_JOINING) {
         if (!dialect_starts(data, "[{\"ok\":true"))
-            directed_refused(client->crowd->directed, id);
+            directed_refused(client->crowd->directed, client, id);
         return NULL;
     }
     if (!dialect_starts(data, "[{\"ok\":true"))
@@ -151,10 +151,24 @@ static const char *socketio_acknowledged(struct client *client, uint64_t id, str
     return NULL;
 }
 
+/* The event's name, and its argument. */
+static void socketio_neighbours(struct client *client, struct span array)
+{
+    char error[JSON_MAX_ERROR];
+    struct span element;
+    size_t pos = 0;
+
+    if (json_text_valid(array.ptr, array.len, error) && json_array_next(array, &pos, &element) &&
+        json_array_next(array, &pos, &element))
+        client_place(client, element);
+}
+
 static const char *socketio_event(struct client *client, struct span data)
 {
     if (dialect_starts(data, "[\"gap\","))
         client_note_gap(client);
+    else if (client_has_place(client) && dialect_starts(data, "[\"neighbours\","))
+        socketio_neighbours(client, data);
     else
         client_deliver(client, data);
     return NULL;

@@ -76,6 +76,16 @@ static void judge_resources(const struct result *result, struct judgement *judge
     }
 }
 
+/* A run that was to send them, and did not, shows nothing. */
+static void judge_directed(const struct result *result, const struct options *options,
+                           struct judgement *judgement)
+{
+    if (options->directed == 0 || figures_rounds(result) == 0 || result->directed.sent > 0)
+        return;
+    judge_doubt(judgement, "no directed message was sent (no client was told %s)",
+                options->grid != NULL ? "who its neighbours are" : "what another one is called");
+}
+
 static void judge_agents(const struct result *result, struct judgement *judgement)
 {
     for (unsigned i = 0; i < result->agent_count; i++)
@@ -208,6 +218,7 @@ void judge_result(const struct result *result, const struct options *options,
     judge_lag(result, options, judgement);
     judge_cpu(result, options, judgement);
     judge_resources(result, judgement);
+    judge_directed(result, options, judgement);
     judge_agents(result, judgement);
     judgement->passed = result->stopped[0] == '\0';
     judgement->bound_count = options->expect.count;

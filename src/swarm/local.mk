@@ -34,6 +34,8 @@ libswarm_a_SOURCES = \
 	src/swarm/page.h \
 	src/swarm/payload.h src/swarm/payload.c \
 	src/swarm/payloads.h src/swarm/payloads.c \
+	src/swarm/peers.h src/swarm/peers.c \
+	src/swarm/place.h src/swarm/place.c \
 	src/swarm/plan.h src/swarm/plan.c \
 	src/swarm/proc.h src/swarm/proc.c \
 	src/swarm/publisher.h src/swarm/publisher.c \
@@ -87,6 +89,8 @@ swarm_unit_tests = \
 	tests/unit/test_measure \
 	tests/unit/test_mix \
 	tests/unit/test_payload \
+	tests/unit/test_peers \
+	tests/unit/test_place \
 	tests/unit/test_plan \
 	tests/unit/test_timeline
 tests_unit_test_answer_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -96,6 +100,8 @@ tests_unit_test_timeline_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_measure_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_mix_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_payload_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_peers_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_place_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_plan_LDADD = libswarm.a $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 if HAVE_CMOCKA

@@ -35,6 +35,7 @@ enum {
     OPT_PAYLOAD_FILE,
     OPT_DIRECTED,
     OPT_DEST,
+    OPT_GRID,
     OPT_PUBLISH_URL,
     OPT_PUBLISH_METHOD,
     OPT_PUBLISH_HEADER,
@@ -82,6 +83,7 @@ static const struct option options_long[] = {
     {"payload-file", required_argument, NULL, OPT_PAYLOAD_FILE},
     {"directed", required_argument, NULL, OPT_DIRECTED},
     {"dest", required_argument, NULL, OPT_DEST},
+    {"grid", required_argument, NULL, OPT_GRID},
     {"publish-url", required_argument, NULL, OPT_PUBLISH_URL},
     {"publish-method", required_argument, NULL, OPT_PUBLISH_METHOD},
     {"publish-header", required_argument, NULL, OPT_PUBLISH_HEADER},
@@ -116,6 +118,7 @@ static const struct {
     {OPT_PATH, offsetof(struct options, path)},
     {OPT_HELLO, offsetof(struct options, hello)},
     {OPT_ROOM, offsetof(struct options, room)},
+    {OPT_GRID, offsetof(struct options, grid)},
     {OPT_BIND, offsetof(struct options, bind)},
     {OPT_CA, offsetof(struct options, tls.trust)},
     {OPT_PAYLOAD_FILE, offsetof(struct options, payload_file)},
@@ -425,6 +428,26 @@ static enum options_result options_check_texts(const struct options *options)
     return OPTIONS_RUN;
 }
 
+/* A grid is the room that is joined, and nobody may be in it who is not looked at: neighbours would
+ * send to him. */
+static enum options_result options_check_grid(struct options *options)
+{
+    if (options->grid == NULL)
+        return OPTIONS_RUN;
+    if (options->directed == 0)
+        return options_bad("--grid: say with --directed how often neighbours are sent to");
+    if (options->grid[0] == '\0')
+        return options_bad("--grid: the name is empty");
+    if (options->room != NULL && strcmp(options->room, options->grid) != 0)
+        return options_bad("--grid joins a room itself: leave out --room");
+    if (options->emit != NULL || options->behaviour.shares[BEHAVIOUR_STALLED] > 0 ||
+        options->behaviour.shares[BEHAVIOUR_SLOW] > 0)
+        return options_bad("--grid: leave out --stalled, --slow and --publish-event, whose clients "
+                           "would not take what neighbours send");
+    options->room = options->grid;
+    return OPTIONS_RUN;
+}
+
 /* Who speaks must be able to. */
 static enum options_result options_check_speakers(const struct options *options)
 {
@@ -464,7 +487,7 @@ static enum options_result options_check(struct options *options)
 
     if (!behaviour_complete(&options->behaviour))
         return options_bad("--churn, --stalled and --slow are more than 100 %% together");
-    if (options_check_path(options) != OPTIONS_RUN)
+    if (options_check_path(options) != OPTIONS_RUN || options_check_grid(options) != OPTIONS_RUN)
         return OPTIONS_BAD;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i](options) != OPTIONS_RUN)

@@ -44,6 +44,7 @@ struct options {
     const char *payload_file; /* NULL: they are made up */
     unsigned in_flight;       /* 0: by the plan's interval */
     double directed;          /* messages a second and client */
+    const char *grid;         /* the room in which they go to neighbours; NULL: to anybody */
     struct url publish;       /* path "": not given, the default one */
     const char *publish_method;
     const char *publish_body;

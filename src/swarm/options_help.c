@@ -44,6 +44,7 @@ const char options_help[] =
     "      --payload-file FILE   real data, one JSON value a line\n"
     "      --directed RATE       messages a second from each client to another, e.g. 0.2/s\n"
     "      --dest uniform        to whom: anybody, each as likely\n"
+    "      --grid ROOM           join this grid, and send them to neighbours in it\n"
     "      --publish-url URL     where to publish (URL's host, /publish/{room}/{event})\n"
     "      --publish-method M    (POST)\n"
     "      --publish-header H    a header of publish requests; may be repeated\n"

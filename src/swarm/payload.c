@@ -65,10 +65,15 @@ void payload_wrap(struct strbuf *out, uint64_t n, uint64_t t, struct span json)
     }
 }
 
-void payload_append_directed(struct strbuf *out, uint64_t agent, uint64_t n, uint64_t t)
+void payload_append_directed(struct strbuf *out, const struct payload_directed *directed)
 {
-    strbuf_printf(out, "{\"d\":[%llu,%llu,%llu]}", (unsigned long long)agent, (unsigned long long)n,
-                  (unsigned long long)t);
+    strbuf_printf(out, "{\"d\":[%llu,%llu,%llu,%llu,", (unsigned long long)directed->agent,
+                  (unsigned long long)directed->n, (unsigned long long)directed->t,
+                  (unsigned long long)directed->way);
+    json_append_string(out, directed->to.ptr, directed->to.len);
+    strbuf_append_char(out, ',');
+    json_append_string(out, directed->from.ptr, directed->from.len);
+    strbuf_append_str(out, "]}");
 }
 
 /* Reads a number at `*p`, behind white space. */
@@ -113,15 +118,34 @@ bool payload_scan(const char *text, size_t len, uint64_t *n, uint64_t *t)
     return payload_number(&p, end, t);
 }
 
-bool payload_scan_directed(const char *text, size_t len, uint64_t *agent, uint64_t *n, uint64_t *t)
+/* Names have no characters that JSON would quote. */
+static bool payload_text(const char **p, const char *end, struct span *text)
+{
+    const char *close;
+
+    if (!payload_skip(p, end, '"'))
+        return false;
+    close = memchr(*p, '"', (size_t)(end - *p));
+    if (close == NULL)
+        return false;
+    *text = (struct span){*p, (size_t)(close - *p)};
+    *p = close + 1;
+    return true;
+}
+
+bool payload_scan_directed(const char *text, size_t len, struct payload_directed *directed)
 {
     static const char name[] = "\"d\":[";
+    uint64_t *const numbers[] = {&directed->agent, &directed->n, &directed->t, &directed->way};
     const char *end = text + len;
     const char *p = memmem(text, len, name, sizeof(name) - 1);
 
     if (p == NULL)
         return false;
     p += sizeof(name) - 1;
-    return payload_number(&p, end, agent) && payload_skip(&p, end, ',') &&
-           payload_number(&p, end, n) && payload_skip(&p, end, ',') && payload_number(&p, end, t);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        if (!payload_number(&p, end, numbers[i]) || !payload_skip(&p, end, ','))
+            return false;
+    return payload_text(&p, end, &directed->to) && payload_skip(&p, end, ',') &&
+           payload_text(&p, end, &directed->from);
 }

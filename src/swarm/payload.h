@@ -26,10 +26,18 @@ void payload_append(struct strbuf *out, uint64_t n, uint64_t t, size_t size);
  * else becomes the member "p". */
 void payload_wrap(struct strbuf *out, uint64_t n, uint64_t t, struct span json);
 
-/* What one client says to another: {"d":[AGENT,N,T]}. */
-void payload_append_directed(struct strbuf *out, uint64_t agent, uint64_t n, uint64_t t);
-bool payload_scan_directed(const char *text, size_t len, uint64_t *agent, uint64_t *n,
-                           uint64_t *t) MUST_CHECK;
+/* What one client says to another: {"d":[AGENT,N,T,WAY,"TO","FROM"]}. */
+struct payload_directed {
+    uint64_t agent, n, t;
+    uint64_t way; /* in a grid */
+    struct span to, from;
+};
+
+void payload_append_directed(struct strbuf *out, const struct payload_directed *directed);
+
+/* The texts point into `text`. */
+bool payload_scan_directed(const char *text, size_t len,
+                           struct payload_directed *directed) MUST_CHECK;
 
 /* Finds the numbers in a message as it was received; false when it is not one of these. */
 bool payload_scan(const char *text, size_t len, uint64_t *n, uint64_t *t) MUST_CHECK;

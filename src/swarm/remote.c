@@ -91,6 +91,19 @@ static void remote_take_answers(struct remote *remote, struct archive *archive)
     remote->has_answers = true;
 }
 
+static void remote_take_note(struct remote *remote, struct archive *archive)
+{
+    struct span note = {"", 0};
+    uint32_t to = 0;
+
+    archive_u32(archive, &to);
+    archive_bytes(archive, &note);
+    if (archive_complete(archive))
+        remote->on_note(remote->arg, remote, to, note);
+    else
+        remote_give_up(remote, "its notes make no sense");
+}
+
 static void remote_on_message(void *arg, enum channel_type type, struct span bytes)
 {
     struct archive archive = archive_reader(bytes);
@@ -113,6 +126,9 @@ static void remote_on_message(void *arg, enum channel_type type, struct span byt
         break;
     case CHANNEL_STATUS:
         status_archive(&archive, &remote->performer.status);
+        break;
+    case CHANNEL_NOTE:
+        remote_take_note(remote, &archive);
         break;
     case CHANNEL_ANSWERS:
         remote_take_answers(remote, &archive);
@@ -222,6 +238,16 @@ static void remote_begin(struct performer *performer, enum phase phase, unsigned
     archive_u32(&archive, &round);
     archive_u64(&archive, &theirs);
     remote_send(remote, CHANNEL_BEGIN, &bytes);
+}
+
+void remote_give_note(struct remote *remote, uint32_t from, struct span note)
+{
+    struct strbuf bytes = STRBUF_INIT;
+    struct archive archive = archive_writer(&bytes);
+
+    archive_u32(&archive, &from);
+    archive_bytes(&archive, &note);
+    remote_send(remote, CHANNEL_NOTE, &bytes);
 }
 
 void remote_ask_answers(struct remote *remote)

@@ -46,6 +46,9 @@ struct remote {
     int64_t end_offset_ns; /* the same after the run */
     uint64_t end_rtt_ns;
     unsigned end_compared;
+    /* It has a note for another agent, or for all of them: `to` is PEERS_ALL. */
+    void (*on_note)(void *arg, struct remote *remote, uint32_t to, struct span note);
+    void *arg;
     struct strbuf answers; /* that it knows, if it publishes */
     bool has_answers;
     struct result *result;       /* that it has given; NULL: none yet */
@@ -64,6 +67,9 @@ void remote_give_role(struct remote *remote, const struct role *role);
 
 /* Compares the clocks once more. */
 void remote_compare(struct remote *remote);
+/* Gives it a note of agent number `from`. */
+void remote_give_note(struct remote *remote, uint32_t from, struct span note);
+
 void remote_ask_answers(struct remote *remote);
 void remote_give_answers(struct remote *remote, const struct strbuf *answers);
 void remote_finish(struct remote *remote);

@@ -280,10 +280,14 @@ static void report_directed(const struct directed_result *directed, FILE *out)
     if (directed->sent == 0)
         return;
     fprintf(out,
-            "\nDirected     %llu sent, %llu refused, %llu delivered, %llu lost, %llu duplicated, "
-            "%llu to somebody else\n",
-            (ull)directed->sent, (ull)directed->refused, (ull)directed->delivered,
-            (ull)directed->lost, (ull)directed->duplicated, (ull)directed->misdelivered);
+            "\nDirected     %llu sent, %llu refused, %llu to who had left, %llu delivered, "
+            "%llu lost, %llu duplicated, %llu to somebody else\n",
+            (ull)directed->sent, (ull)directed->refused, (ull)directed->departed,
+            (ull)directed->delivered, (ull)directed->lost, (ull)directed->duplicated,
+            (ull)directed->misdelivered);
+    if (directed->placed > 0)
+        fprintf(out, "  grid       %llu clients were told their neighbours\n",
+                (ull)directed->placed);
     report_quantiles(out, "  delay     ", &directed->delay);
 }
 

@@ -150,6 +150,7 @@ static json_t *report_json_options(const struct options *options)
     json_object_set_new(object, "payload_file", report_json_text(options->payload_file));
     report_json_set_count(object, "in_flight", options->in_flight);
     report_json_set(object, "directed_per_second", options->directed);
+    json_object_set_new(object, "grid", report_json_text(options->grid));
     report_json_set(object, "ramp_seconds", (double)options->ramp_ns / 1e9);
     report_json_set(object, "idle_seconds", (double)options->idle_ns / 1e9);
     report_json_set(object, "max_lag_ns", (double)options->max_lag_ns);

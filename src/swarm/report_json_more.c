@@ -26,10 +26,12 @@ static json_t *report_json_directed(const struct directed_result *directed)
 
     report_json_set_count(object, "sent", directed->sent);
     report_json_set_count(object, "refused", directed->refused);
+    report_json_set_count(object, "departed", directed->departed);
     report_json_set_count(object, "delivered", directed->delivered);
     report_json_set_count(object, "lost", directed->lost);
     report_json_set_count(object, "duplicated", directed->duplicated);
     report_json_set_count(object, "misdelivered", directed->misdelivered);
+    report_json_set_count(object, "placed", directed->placed);
     json_object_set_new(object, "delay_ns", report_json_quantiles(&directed->delay));
     return object;
 }

@@ -38,7 +38,10 @@ static void swarm_begin_round(struct swarm *swarm)
     swarm->round = swarm->next_round;
     swarm->storms = 0;
     swarm_take_sample(swarm, &swarm->rounds[swarm->round].begin);
-    directed_start(&swarm->directed, swarm->phase_ns);
+    if (swarm->options->directed > 0) {
+        directed_start(&swarm->directed, swarm->phase_ns);
+        alarm_set(&swarm->directed_alarm, swarm->phase_ns);
+    }
     swarm_publish_begin(swarm, swarm->phase_ns);
 }
 
@@ -122,7 +125,6 @@ static void swarm_step(struct swarm *swarm, uint64_t now_ns)
     if (swarm->options->in_flight > 0)
         measure_expire(&swarm->measure, role_published(swarm->role, now_ns - SWARM_GRACE_NS));
     swarm_publish_due(swarm, now_ns);
-    directed_tick(&swarm->directed, now_ns);
     swarm_storm_due(swarm, now_ns);
 }
 
@@ -166,6 +168,17 @@ static void swarm_on_due(void *arg)
         alarm_set(&swarm->due_alarm, swarm->phase_ns);
     else
         swarm_publish_due(swarm, now);
+}
+
+static void swarm_on_directed_due(void *arg)
+{
+    struct swarm *swarm;
+    uint64_t due_ns;
+
+    OBJ_CAST(swarm, arg, SWARM_MAGIC);
+    due_ns = directed_send_due(&swarm->directed, clock_ns());
+    if (due_ns != 0)
+        alarm_set(&swarm->directed_alarm, due_ns);
 }
 
 static void swarm_after_read(void *arg, uint64_t now_ns)
@@ -280,12 +293,13 @@ static bool swarm_open(struct swarm *swarm, struct event_base *base, const char 
         return false;
     *error = "there are not enough descriptors";
     if (!alarm_open(&swarm->tick_alarm, base, swarm_on_tick, swarm) ||
-        !alarm_open(&swarm->due_alarm, base, swarm_on_due, swarm))
+        !alarm_open(&swarm->due_alarm, base, swarm_on_due, swarm) ||
+        !alarm_open(&swarm->directed_alarm, base, swarm_on_directed_due, swarm))
         return false;
     swarm->crowd = crowd_new(base, options, swarm->role, &swarm->measure, &swarm->directed, error);
     if (swarm->crowd == NULL)
         return false;
-    directed_init(&swarm->directed, swarm->crowd, options->directed, swarm->role->index);
+    directed_init(&swarm->directed, swarm->crowd);
     if (!swarm_open_log(swarm, error))
         return false;
     if (!swarm->role->publishes)
@@ -351,6 +365,7 @@ void swarm_free(struct swarm **swarm)
         fclose(old->log);
     alarm_close(&old->tick_alarm);
     alarm_close(&old->due_alarm);
+    alarm_close(&old->directed_alarm);
     OBJ_CLEAR(old);
     free(old);
     *swarm = NULL;

@@ -53,6 +53,7 @@ struct swarm {
     const struct payloads *payloads;
     struct alarm tick_alarm;
     struct alarm due_alarm;
+    struct alarm directed_alarm; /* when the next directed message is due */
     struct crowd *crowd;
     struct publisher *publisher; /* NULL: another process publishes, or the speaker does */
     struct observer *observer;   /* NULL: another process observes */

@@ -5,9 +5,9 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { WebSocketServer } from 'ws';
 
 import { withFaulty } from './lib/faulty-server.mjs';
+import { withSocketio } from './lib/socketio-server.mjs';
 import { withServer } from './lib/stentord.mjs';
 import { byTransport, startSwarm, swarm } from './lib/swarm.mjs';
 import { until } from './lib/wait.mjs';
@@ -92,36 +92,6 @@ test('stalled and slow readers are kept apart from the others', withServer({ pin
 
 // --- Publishing by a client, and from one client to another, at a Socket.IO server of the test's own: what
 // the swarm says is compared with what the server counted.
-
-// Engine.IO over WebSocket, and Socket.IO's packets; `onEvent(session, name, argument, ack)`.
-async function withSocketio(onEvent, fn) {
-  const server = http.createServer((request, response) => response.writeHead(404).end());
-  const sockets = new WebSocketServer({ server });
-  const sessions = new Map();
-  let opened = 0;
-  sockets.on('connection', (socket) => {
-    const session = { sid: `s${opened++}`, emit: (name, ...args) => socket.send(`42${JSON.stringify([name, ...args])}`) };
-    socket.send(`0${JSON.stringify({ sid: 'e', upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1e6 })}`);
-    socket.on('message', (data) => {
-      const text = data.toString();
-      if (text.startsWith('40')) {
-        sessions.set(session.sid, session);
-        return socket.send(`40{"sid":"${session.sid}"}`);
-      }
-      const event = /^42(\d*)(\[.*\])$/s.exec(text);
-      if (!event) return undefined;
-      const ack = event[1] ? (answer) => socket.send(`43${event[1]}${JSON.stringify([answer])}`) : () => {};
-      return onEvent(session, ...JSON.parse(event[2]), ack, sessions);
-    });
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  try {
-    await fn({ host: '127.0.0.1', port: server.address().port });
-  } finally {
-    for (const socket of sockets.clients) socket.terminate();
-    server.close();
-  }
-}
 
 test('publishing by the event of a client that is not counted', () => {
   const speakers = new Set();

@@ -72,12 +72,36 @@ static void test_scan(void **state)
     }
 }
 
+static void test_directed(void **state)
+{
+    const struct payload_directed sent = {
+        .agent = 3, .n = 12, .t = UINT64_MAX, .way = 2, .to = {"abc", 3}, .from = {"", 0}};
+    struct strbuf out = STRBUF_INIT;
+    struct payload_directed got;
+
+    (void)state;
+    payload_append_directed(&out, &sent);
+    assert_strbuf(&out, "{\"d\":[3,12,18446744073709551615,2,\"abc\",\"\"]}");
+    for (size_t len = 0; len + 2 < out.len; len++) {
+        char *copy = unit_exact_copy(out.data, len);
+
+        assert_false(payload_scan_directed(copy, len, &got));
+        free(copy);
+    }
+    assert_true(payload_scan_directed(out.data, out.len, &got));
+    assert_true(got.agent == 3 && got.n == 12 && got.t == UINT64_MAX && got.way == 2);
+    assert_span(got.to, "abc");
+    assert_span(got.from, "");
+    strbuf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact_size),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_directed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

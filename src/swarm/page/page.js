@@ -357,8 +357,8 @@
     }
     if (directed.sent > 0) {
       addHtml(parent, '<h2>Directed messages</h2>');
-      addTable(parent, ['', 'Sent', 'Refused', 'Delivered', 'Lost', 'Twice', 'To somebody else', 'p50', 'p99', 'max'],
-        [['From client to client', count(directed.sent), count(directed.refused), count(directed.delivered), count(directed.lost), count(directed.duplicated), count(directed.misdelivered),
+      addTable(parent, ['', 'Sent', 'Refused', 'Addressee left', 'Delivered', 'Lost', 'Twice', 'To somebody else', 'p50', 'p99', 'max'],
+        [[run.options.grid ? 'To neighbours' : 'From client to client', count(directed.sent), count(directed.refused), count(directed.departed ?? 0), count(directed.delivered), count(directed.lost), count(directed.duplicated), count(directed.misdelivered),
           time(directed.delay_ns.p50), time(directed.delay_ns.p99), time(directed.delay_ns.max)]]);
     }
   };
