@@ -158,7 +158,7 @@ static bool acceptor_counts(const struct listener *listener)
 
 /* Puts the connection into the batch of the thread whose turn it is. */
 static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener *listener, int fd,
-                               const struct sockaddr_storage *address)
+                               const struct peer *peer, uint32_t record)
 {
     unsigned thread = acceptor->next;
     struct accepted_mail *batch = acceptor->batches[thread];
@@ -173,11 +173,11 @@ static bool acceptor_hand_over(struct acceptor *acceptor, const struct listener 
     struct accepted_conn *accepted = &batch->conns[batch->count++];
     accepted->fd = fd;
     accepted->admin = listener->admin;
-    accepted->counted = acceptor_counts(listener);
+    accepted->address_record = record;
     accepted->proxied = listener->proxied;
     accepted->redirect = listener->redirect;
     accepted->tls = listener->tls != NULL ? tls_context_ref(listener->tls) : NULL;
-    peer_read(&accepted->peer, address);
+    accepted->peer = *peer;
     server_count_conn(acceptor->server, 1);
     stats_add(&acceptor->stats.accepted, 1);
     if (batch->count == IO_THREAD_ACCEPTED)
@@ -203,34 +203,26 @@ static void acceptor_refuse(struct acceptor *acceptor, const struct listener *li
     close(fd);
 }
 
-/* Has the connection's address as many as it may have? Then the connection is gone. */
-static bool acceptor_refuse_address(struct acceptor *acceptor, const struct listener *listener,
-                                    int fd, const struct sockaddr_storage *address)
+/* Counts the connection in its address's record. False when the address has as many as it may have;
+ * then the connection is gone. */
+static bool acceptor_count_address(struct acceptor *acceptor, const struct listener *listener,
+                                   int fd, const struct peer *peer, uint32_t *record)
 {
-    struct limits *limits = &acceptor->server->limits;
+    struct address_table *addresses = &acceptor->server->limits.addresses;
     unsigned limit = (unsigned)acceptor->config->max_clients_per_address, count;
     char text[PEER_TEXT];
-    struct peer peer;
 
-    peer_read(&peer, address);
-    count = limits_count_address(limits, &peer, 1);
+    *record = 0;
+    if (!acceptor_counts(listener))
+        return true;
+    *record = address_table_enter(addresses, peer, &count);
     if (limit == 0 || count <= limit)
-        return false;
-    limits_count_address(limits, &peer, -1);
-    log_warning("accept", "%s refused: max_clients_per_address (%u) reached",
-                peer_text(&peer, text), limit);
+        return true;
+    address_table_leave(addresses, *record);
+    log_warning("accept", "%s refused: max_clients_per_address (%u) reached", peer_text(peer, text),
+                limit);
     acceptor_refuse(acceptor, listener, fd);
-    return true;
-}
-
-static void acceptor_forget_address(struct acceptor *acceptor, const struct listener *listener,
-                                    const struct sockaddr_storage *address)
-{
-    struct peer peer;
-
-    peer_read(&peer, address);
-    if (acceptor_counts(listener))
-        limits_count_address(&acceptor->server->limits, &peer, -1);
+    return false;
 }
 
 /* May another client come in now? If not, accepting has paused. */
@@ -276,6 +268,8 @@ static int acceptor_next(struct acceptor *acceptor, const struct listener *liste
 static bool acceptor_accept(struct acceptor *acceptor, struct listener *listener)
 {
     struct sockaddr_storage address;
+    struct peer peer;
+    uint32_t record;
     int fd;
 
     if (!listener->admin && !acceptor_may_accept(acceptor))
@@ -284,10 +278,11 @@ static bool acceptor_accept(struct acceptor *acceptor, struct listener *listener
     if (fd < 0)
         return false;
     acceptor->pause_ms /= 2;
-    if (acceptor_counts(listener) && acceptor_refuse_address(acceptor, listener, fd, &address))
+    peer_read(&peer, &address);
+    if (!acceptor_count_address(acceptor, listener, fd, &peer, &record))
         return true;
-    if (!acceptor_hand_over(acceptor, listener, fd, &address)) {
-        acceptor_forget_address(acceptor, listener, &address);
+    if (!acceptor_hand_over(acceptor, listener, fd, &peer, record)) {
+        address_table_leave(&acceptor->server->limits.addresses, record);
         acceptor_pause(acceptor, ENOMEM);
         return false;
     }

@@ -64,8 +64,7 @@ struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *acce
     stats_add(&thread->stats.connections_begun, 1);
     if (conn == NULL) {
         close(accepted->fd);
-        if (accepted->counted)
-            limits_count_address(&thread->server->limits, &accepted->peer, -1);
+        address_table_leave(&thread->server->limits.addresses, accepted->address_record);
         io_thread_count_conn(thread, -1);
         return NULL;
     }
@@ -76,7 +75,7 @@ struct conn *conn_new(struct io_thread *thread, const struct accepted_conn *acce
     conn->admin = accepted->admin;
     conn->redirect = accepted->redirect;
     conn->transport = &transport_plain;
-    conn->counted = accepted->counted;
+    conn->address_record = accepted->address_record;
     conn->number = thread->conn_numbers++ * thread->server->io_thread_count + thread->index + 1;
     conn->protocol = protocol;
     conn->deadline_ms = UINT64_MAX;
@@ -154,8 +153,7 @@ void conn_close(struct conn *conn, enum close_reason reason)
     outq_free(&conn->out);
     stats_add(&thread->stats.closes[reason], 1);
     conn_log_close(conn, reason);
-    if (conn->counted)
-        limits_count_address(&thread->server->limits, &conn->peer, -1);
+    address_table_leave(&thread->server->limits.addresses, conn->address_record);
     io_thread_count_conn(thread, -1);
     TAILQ_REMOVE(&thread->conns, conn, link);
     io_thread_bury(thread, conn);

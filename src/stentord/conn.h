@@ -49,12 +49,12 @@ struct conn {
     bool admin;           /* came in by an admin listener */
     bool reading_stopped; /* by the protocol */
     bool eof;
-    bool sealed;     /* the transport keeps what it has taken and the socket has not */
-    bool counted;    /* in max_clients_per_address */
-    short events;    /* EV_READ, EV_WRITE: what the socket is watched for */
-    uint32_t number; /* by which logs and operators name it */
+    bool sealed;             /* the transport keeps what it has taken and the socket has not */
+    short events;            /* EV_READ, EV_WRITE: what the socket is watched for */
+    uint16_t redirect;       /* the port of https that requests are sent to; 0: none */
+    uint32_t number;         /* by which logs and operators name it */
+    uint32_t address_record; /* address_table.h; 0: none */
     struct peer peer;
-    uint16_t redirect;        /* the port of https that requests are sent to; 0: none */
     uint64_t deadline_ms;     /* UINT64_MAX: none */
     struct wheel_timer timer; /* is set for the deadline, or before it */
     TAILQ_ENTRY(conn) link;   /* in the thread's list of connections, or of the dead */

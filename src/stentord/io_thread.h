@@ -75,9 +75,9 @@ struct io_thread {
 struct accepted_conn {
     int fd;
     bool admin;
-    bool counted;      /* in max_clients_per_address */
-    bool proxied;      /* begins with a header of the PROXY protocol */
-    uint16_t redirect; /* the port of https that it is sent to; 0: it is served */
+    bool proxied;            /* begins with a header of the PROXY protocol */
+    uint16_t redirect;       /* the port of https that it is sent to; 0: it is served */
+    uint32_t address_record; /* address_table.h; 0: none */
     struct peer peer;
     struct tls_context *tls; /* NULL: plain */
 };

@@ -1,47 +1,18 @@
 #include "limits.h"
 
-#include <stdlib.h>
-
 #include "io_thread.h"
 #include "memory.h"
 #include "server.h"
-#include "stentor/base/crypto.h"
 #include "stentor/base/log.h"
-
-/* Two addresses that share a number are counted together: among 10,000 addresses, 1 in 26. */
-enum { LIMITS_ADDRESSES = 1 << 18 };
-
-enum { LIMITS_IPV6_PREFIX = 8 }; /* bytes: whoever has one address of a /64 has all of them */
 
 bool limits_init(struct limits *limits)
 {
-    limits->addresses = calloc(LIMITS_ADDRESSES, sizeof(*limits->addresses));
-    crypto_random(&limits->seed, sizeof(limits->seed));
-    return limits->addresses != NULL;
+    return address_table_init(&limits->addresses);
 }
 
 void limits_destroy(struct limits *limits)
 {
-    free(limits->addresses);
-}
-
-static uint64_t limits_hash(uint64_t hash, const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-unsigned limits_count_address(struct limits *limits, const struct peer *peer, int change)
-{
-    size_t len = peer->family == AF_INET6 ? LIMITS_IPV6_PREFIX : 4;
-    atomic_uint *count;
-
-    if (limits->addresses == NULL || (peer->family != AF_INET && peer->family != AF_INET6))
-        return 0;
-    count = &limits->addresses[limits_hash(limits->seed, peer->address, len) % LIMITS_ADDRESSES];
-    return atomic_fetch_add_explicit(count, (unsigned)change, memory_order_relaxed) +
-           (unsigned)change;
+    address_table_destroy(&limits->addresses);
 }
 
 /* What the process may take, in bytes, of `available`; without max_memory nine tenths of it. */

@@ -5,6 +5,7 @@ noinst_LIBRARIES += libstentord.a
 
 libstentord_a_SOURCES = \
 	src/stentord/acceptor.c src/stentord/acceptor.h \
+	src/stentord/address_table.c src/stentord/address_table.h \
 	src/stentord/admin_command.c src/stentord/admin_command.h \
 	src/stentord/admin_control.c src/stentord/admin_endpoint.h src/stentord/admin_health.c \
 	src/stentord/admin_clients.c \
@@ -114,6 +115,7 @@ stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
 
 # Tests of the library; the fixture is a thread's worth of server without a thread.
 stentord_unit_tests = \
+	tests/unit/test_address_table \
 	tests/unit/test_client_limit \
 	tests/unit/test_cursor \
 	tests/unit/test_delivery \
@@ -127,6 +129,7 @@ stentord_unit_tests = \
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 
+tests_unit_test_address_table_LDADD = $(stentord_test_ldadd)
 tests_unit_test_client_limit_LDADD = $(stentord_test_ldadd)
 tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c $(delivery_fixture)
 tests_unit_test_delivery_LDADD = $(stentord_test_ldadd)
