@@ -13,12 +13,12 @@ static bool cors_is_open(const struct config *config)
 
 unsigned cors_renumber(const struct config *old, const struct config *fresh, unsigned kind)
 {
-    const char *origin = kind > 0 ? old->cors_origins[kind - 1] : "";
-
-    if (kind > 0 && cors_is_open(fresh))
-        return 1;
-    for (size_t i = 0; kind > 0 && i < fresh->cors_origin_count; i++)
-        if (strcmp(fresh->cors_origins[i], origin) == 0)
+    if (kind == 0 || kind == CORS_ANY)
+        return kind;
+    if (cors_is_open(fresh))
+        return CORS_ANY;
+    for (size_t i = 0; i < fresh->cors_origin_count; i++)
+        if (strcmp(fresh->cors_origins[i], old->cors_origins[kind - 1]) == 0)
             return (unsigned)i + 1;
     return 0;
 }
@@ -30,7 +30,7 @@ unsigned cors_find(const struct config *config, const struct http_message *msg)
     if (config->cors_origin_count == 0 || !http_header(msg, "origin", &origin))
         return 0;
     if (cors_is_open(config))
-        return 1;
+        return CORS_ANY;
     for (size_t i = 0; i < config->cors_origin_count; i++)
         if (origin.len == strlen(config->cors_origins[i]) &&
             memcmp(origin.ptr, config->cors_origins[i], origin.len) == 0)
@@ -44,8 +44,9 @@ void cors_append(struct strbuf *out, const struct config *config, unsigned kind)
         strbuf_append_str(out, "Vary: Origin\r\n");
     if (kind == 0)
         return;
-    strbuf_printf(out, "Access-Control-Allow-Origin: %s\r\n", config->cors_origins[kind - 1]);
-    if (config->cors_credentials)
+    strbuf_printf(out, "Access-Control-Allow-Origin: %s\r\n",
+                  kind == CORS_ANY ? "*" : config->cors_origins[kind - 1]);
+    if (config->cors_credentials && kind != CORS_ANY)
         strbuf_append_str(out, "Access-Control-Allow-Credentials: true\r\n");
 }
 

@@ -191,6 +191,22 @@ test('polls that wait are answered for the page that asked, whatever its number 
   assert.equal((await inC.answer).headers['access-control-allow-origin'], 'https://c.example');
 }));
 
+test('polls that waited when all pages might read them are answered for all', withServer({ cors_origins: ['*'], ping_spread: false }, async (server) => {
+  const open = () => PollingSession.connect(server.clients, { headers: { Origin: 'https://a.example' } });
+  const before = await waitingPoll(server, await open());
+  await reloaded(server, { cors_origins: ['https://b.example', 'https://a.example'], ping_spread: false });
+  const after = await waitingPoll(server, await open());
+  await server.publish({ event: 'e' });
+  assert.equal((await before.answer).headers['access-control-allow-origin'], '*');
+  const { headers } = await after.answer;
+  assert.deepEqual([headers['access-control-allow-origin'], headers.vary], ['https://a.example', 'Origin']);
+
+  const again = await waitingPoll(server, await open());
+  await reloaded(server, { cors_origins: ['*'], ping_spread: false });
+  await server.publish({ event: 'e' });
+  assert.equal((await again.answer).headers['access-control-allow-origin'], '*');
+}));
+
 test('a message that polls were answered with before is answered anew after', withServer({ cors_origins: ['https://a.example'], recovery_time: 60, ping_spread: false }, async (server) => {
   const open = () => PollingSession.connect(server.clients, { headers: { Origin: 'https://b.example' } });
   const early = await waitingPoll(server, await open());
