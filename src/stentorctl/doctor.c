@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "doctor_checks.h"
+#include "doctor_server.h"
 #include "request.h"
 
 enum {
@@ -21,8 +22,11 @@ static void doctor_ask(const struct ctl *ctl, struct doctor *doctor)
     double clients = json_number_value(json_object_get(status, "clients"));
     double memory = json_number_value(json_object_get(status, "memory"));
 
-    if (status == NULL)
-        puts("(no server answers: the limits of this shell are checked instead of the server's)");
+    if (status != NULL)
+        doctor_server_check(ctl, &doctor->report);
+    else
+        puts("(no server answers: the limits of this shell are checked instead of the server's; "
+             "stentord -t checks its configuration and its certificates)");
     doctor->pid = (long)json_integer_value(json_object_get(status, "pid"));
     if (doctor->user_bytes == 0)
         doctor->user_bytes =
@@ -61,7 +65,7 @@ int doctor_run(const struct ctl *ctl, int argc, char **argv)
     }
     doctor_ask(ctl, &doctor);
     doctor_check_all(&doctor);
-    printf("for %ld clients: %u too low, %u warnings\n", doctor.clients, doctor.errors,
-           doctor.warnings);
-    return doctor.errors > 0 ? CTL_FAILED : CTL_OK;
+    printf("for %ld clients: %u too low, %u wrong, %u warnings\n", doctor.clients,
+           doctor.report.too_low, doctor.report.wrong, doctor.report.warnings);
+    return doctor.report.too_low + doctor.report.wrong > 0 ? CTL_FAILED : CTL_OK;
 }

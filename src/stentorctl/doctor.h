@@ -1,5 +1,5 @@
 /*
- * doctor.h - `stentorctl doctor`: is this machine ready for so many clients?.
+ * doctor.h - `stentorctl doctor`: is this machine ready for so many clients?
  *
  * The program has one thread.
  */

@@ -7,15 +7,14 @@
 #ifndef STENTORCTL_DOCTOR_CHECKS_H
 #define STENTORCTL_DOCTOR_CHECKS_H
 
-#include <stdbool.h>
+#include "doctor_report.h"
 
 struct doctor {
     const char *proc; /* "/proc" */
     long clients;     /* that are to be served */
     long user_bytes;  /* of stentord's memory for each */
     long pid;         /* of the server; 0: it does not run, or not here */
-    unsigned warnings;
-    unsigned errors;
+    struct doctor_report report;
 };
 
 void doctor_check_all(struct doctor *doctor);

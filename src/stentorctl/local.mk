@@ -8,6 +8,8 @@ stentorctl_SOURCES = \
 	src/stentorctl/ctl.h \
 	src/stentorctl/doctor.h src/stentorctl/doctor.c \
 	src/stentorctl/doctor_checks.h src/stentorctl/doctor_checks.c \
+	src/stentorctl/doctor_report.h src/stentorctl/doctor_report.c \
+	src/stentorctl/doctor_server.h src/stentorctl/doctor_server.c \
 	src/stentorctl/drain.h src/stentorctl/drain.c \
 	src/stentorctl/kick.h src/stentorctl/kick.c \
 	src/stentorctl/log_level.h src/stentorctl/log_level.c \

@@ -84,6 +84,19 @@ void admin_command_fail(struct admin_command *command, int status, const char *e
     admin_command_done(command);
 }
 
+void admin_command_append_lines(struct strbuf *body, const char *name, const char *text)
+{
+    const char *end;
+
+    strbuf_printf(body, "\"%s\":[", name);
+    for (const char *separator = ""; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        strbuf_append_str(body, separator);
+        json_append_string(body, text, (size_t)(end - text));
+        separator = ",";
+    }
+    strbuf_append_char(body, ']');
+}
+
 bool admin_command_allowed(struct http_conn *http)
 {
     struct span origin;

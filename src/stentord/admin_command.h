@@ -45,6 +45,9 @@ void admin_command_done(struct admin_command *command);
 void admin_command_fail(struct admin_command *command, int status, const char *error,
                         const char *message);
 
+/* Appends a member with the text's lines as an array of strings: "name":["...","..."]. */
+void admin_command_append_lines(struct strbuf *body, const char *name, const char *text);
+
 /* For endpoints that change something: false when the request has been refused, because it comes
  * from a web page, which any page open on this machine could make its browser send. */
 bool admin_command_allowed(struct http_conn *http);

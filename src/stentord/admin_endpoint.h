@@ -18,6 +18,7 @@ extern const struct endpoint admin_rooms_endpoint;
 extern const struct endpoint admin_clients_endpoint;
 extern const struct endpoint admin_kick_endpoint;
 extern const struct endpoint admin_log_level_endpoint;
+extern const struct endpoint admin_check_endpoint;
 extern const struct endpoint admin_reload_endpoint;
 extern const struct endpoint admin_drain_endpoint;
 

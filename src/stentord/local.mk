@@ -8,7 +8,7 @@ libstentord_a_SOURCES = \
 	src/stentord/address_table.c src/stentord/address_table.h \
 	src/stentord/admin_command.c src/stentord/admin_command.h \
 	src/stentord/admin_control.c src/stentord/admin_endpoint.h src/stentord/admin_health.c \
-	src/stentord/admin_clients.c \
+	src/stentord/admin_check.c src/stentord/admin_clients.c \
 	src/stentord/admin_gather.c src/stentord/admin_gather.h \
 	src/stentord/admin_metrics.c src/stentord/admin_rooms.c src/stentord/admin_status.c \
 	src/stentord/broadcast.c src/stentord/broadcast.h \

@@ -49,20 +49,6 @@ static void reload_log_lines(struct strbuf *text,
         log("reload", "%.*s", (int)(end - line), line);
 }
 
-/* Appends a member with the text's lines as an array of strings. */
-static void reload_append_lines(struct strbuf *out, const char *name, struct strbuf *text)
-{
-    const char *line = strbuf_cstr(text), *end;
-
-    strbuf_printf(out, "\"%s\":[", name);
-    for (const char *separator = ""; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        strbuf_append_str(out, separator);
-        json_append_string(out, line, (size_t)(end - line));
-        separator = ",";
-    }
-    strbuf_append_char(out, ']');
-}
-
 static void reload_fail_all(struct admin_command_queue *queue, const char *error,
                             const char *message)
 {
@@ -100,7 +86,7 @@ static void reload_refuse(struct reload *reload)
         command->status = 422;
         strbuf_printf(&command->body, "{\"error\":\"bad_configuration\",\"message\":\"%s\",",
                       message);
-        reload_append_lines(&command->body, "mistakes", &reload->mistakes);
+        admin_command_append_lines(&command->body, "mistakes", strbuf_cstr(&reload->mistakes));
         strbuf_append_str(&command->body, "}\n");
         admin_command_done(command);
     }
@@ -218,9 +204,9 @@ static void reload_open_home(struct mail *mail, void *self)
     while ((command = STAILQ_FIRST(&reload->asked)) != NULL) {
         STAILQ_REMOVE_HEAD(&reload->asked, link);
         strbuf_append_str(&command->body, "{\"reloaded\":true,");
-        reload_append_lines(&command->body, "changed", &reload->changed);
+        admin_command_append_lines(&command->body, "changed", strbuf_cstr(&reload->changed));
         strbuf_append_char(&command->body, ',');
-        reload_append_lines(&command->body, "kept", &reload->kept);
+        admin_command_append_lines(&command->body, "kept", strbuf_cstr(&reload->kept));
         strbuf_append_str(&command->body, "}\n");
         admin_command_done(command);
     }

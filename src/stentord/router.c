@@ -26,6 +26,7 @@ static const struct endpoint *const router_table[] = {
     &admin_clients_endpoint,
     &admin_kick_endpoint,
     &admin_log_level_endpoint,
+    &admin_check_endpoint,
     &admin_reload_endpoint,
     &admin_drain_endpoint,
     &echo_endpoint,

@@ -429,6 +429,17 @@ static void context_append_label(struct strbuf *out, const char *text)
     }
 }
 
+size_t tls_context_certificate_count(const struct tls_context *context)
+{
+    return context->certificate_count;
+}
+
+time_t tls_context_expiry(const struct tls_context *context, size_t i, const char **file)
+{
+    *file = context->certificates[i].file;
+    return context->certificates[i].expires;
+}
+
 void tls_context_append_expiry(const struct tls_context *context, const char *listener,
                                struct strbuf *out)
 {

@@ -10,6 +10,8 @@
 #define STENTORD_TLS_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
 
 #include "config.h"
 #include "stentor/base/strbuf.h"
@@ -35,6 +37,11 @@ int tls_context_timeout(const struct tls_context *context);
 
 /* Does the kernel seal what its connections send? For people: "on", or why not. */
 const char *tls_context_ktls(const struct tls_context *context);
+
+size_t tls_context_certificate_count(const struct tls_context *context);
+
+/* When a certificate expires, and the file that it comes from. */
+time_t tls_context_expiry(const struct tls_context *context, size_t i, const char **file);
 
 /* Appends when each of its certificates expires, as samples of a Prometheus gauge; `listener` says
  * where they are used. */

@@ -1,8 +1,5 @@
-// What operators ask a server that runs: rooms, clients, kick, log-level, top, doctor, the page.
+// What operators ask a server that runs: rooms, clients, kick, log-level, top, the page.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import test from 'node:test';
 
 import { request } from './lib/http.mjs';
@@ -153,55 +150,6 @@ test('status: a page for browsers, JSON for everyone else', withServer({}, async
     assert.match(answer.headers['content-type'], /json/, `${target} ${accept}`);
     assert.ok(answer.json().version);
   }
-}));
-
-// A copy of /proc in which everything is large enough, but for what the test changes.
-function fakeProc(t, changes = {}) {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stentor-proc-'));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  const files = {
-    'self/limits': 'Limit                     Soft Limit           Hard Limit           Units\nMax open files            1000000              1000000              files\n',
-    'sys/fs/nr_open': '1048576\n', 'sys/fs/file-max': '9223372036854775807\n', 'sys/net/core/somaxconn': '4096\n',
-    'sys/net/ipv4/tcp_max_syn_backlog': '4096\n', 'sys/net/ipv4/ip_local_port_range': '1024\t65535\n',
-    'sys/net/ipv4/tcp_mem': '100000 200000 4000000\n', 'sys/net/netfilter/nf_conntrack_max': '262144\n',
-    meminfo: 'MemTotal:       8000000 kB\nMemFree:        10 kB\nMemAvailable:   4000000 kB\n', ...changes,
-  };
-  for (const [name, content] of Object.entries(files)) {
-    fs.mkdirSync(path.join(directory, path.dirname(name)), { recursive: true });
-    fs.writeFileSync(path.join(directory, name), content);
-  }
-  return directory;
-}
-
-test('doctor names what is too low, and what to do', async (t) => {
-  const doctor = (proc, ...args) => run('stentorctl', ['-s', 'http://127.0.0.1:1', 'doctor', '-p', proc, '-b', '2000', ...args]);
-  const good = await doctor(fakeProc(t), '-n', '10000');
-  assert.equal(good.code, 0, good.stdout);
-  assert.match(good.stdout, /0 too low/);
-  const cases = [
-    ['self/limits', 'Max open files            1024                 1048576              files\n', /TOO LOW  descriptors .*max_files.* 20400/],
-    ['sys/fs/nr_open', '5000\n', /TOO LOW  nr_open .*fs\.nr_open/],
-    ['sys/net/netfilter/nf_conntrack_max', '8192\n', /TOO LOW  conntrack .*nf_conntrack_max=20000/],
-    ['meminfo', 'MemAvailable:   40000 kB\n', /TOO LOW  memory .*max_clients to \d+/],
-    ['sys/net/core/somaxconn', '128\n', /warning  somaxconn .*net\.core\.somaxconn=4096/],
-    ['sys/net/ipv4/tcp_mem', '10 20 30\n', /warning  tcp_mem /],
-    ['sys/net/ipv4/ip_local_port_range', '32768 40000\n', /warning  ports /],
-  ];
-  for (const [name, content, pattern] of cases) {
-    const { code, stdout } = await doctor(fakeProc(t, { [name]: content }), '-n', '10000');
-    assert.match(stdout, pattern);
-    assert.equal(code, /TOO LOW/.test(pattern.source) ? 1 : 0, stdout);
-  }
-  assert.equal((await doctor('/proc', '-n', '0')).code, 2);
-});
-
-test('doctor asks a server that runs for its process', withServer({}, async (server) => {
-  const { stdout } = await ctl(server, 'doctor', '-n', '10');
-  assert.doesNotMatch(stdout, /no server answers/);
-  assert.match(stdout, /^ok +descriptors /m);
-  const beyond = await ctl(server, 'doctor', '-n', '100000000');
-  assert.equal(beyond.code, 1);
-  assert.match(beyond.stdout, /TOO LOW  descriptors/);
 }));
 
 test('metrics: threads, waits, histograms of heartbeats and fan-outs', withServer({ ping_interval: 200, ping_timeout: 5000, io_threads: 2 }, async (server) => {
