@@ -121,7 +121,8 @@ static const char *listener_hint(int error)
 {
     switch (error) {
     case EACCES:
-        return "; ports below 1024 and directories of root are for a process that starts as root";
+        return "; ports below 1024 and directories of root are for a process that starts as root, "
+               "and until it has become another user: then only a restart opens them";
     case EADDRINUSE:
         return "; another program listens there, or a listener of this server that overlaps";
     case EADDRNOTAVAIL:

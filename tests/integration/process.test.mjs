@@ -105,6 +105,19 @@ test('root becomes the user for good, when everything is open that only root may
   })(t);
 });
 
+test('a reload opens no new low port, and says what does; the old one stays open', { ...needsRoot }, async (t) => {
+  const [old, fresh] = [await freeLowPort(), await freeLowPort(400)];
+  const listeners = (port) => [{ address: '127.0.0.1', port }, { address: '127.0.0.1', port: 0, admin: true }];
+  await withServer({ user: 'nobody', listeners: listeners(old) }, async (server) => {
+    fs.chmodSync(server.directory, 0o755);
+    assert.equal((await server.reload({ user: 'nobody', listeners: listeners(old), max_rooms: 3 })).status, 200);
+    const refused = await server.reload({ user: 'nobody', listeners: listeners(fresh) });
+    assert.equal(refused.status, 422);
+    assert.match(refused.json().mistakes[0], /Permission denied; ports below 1024 .*only a restart opens them$/);
+    assert.equal((await server.get('/nothing')).status, 404, 'the old one');
+  })(t);
+});
+
 test('a configuration that the user cannot read again is worth a warning', { ...needsRoot }, withDirectory({
   listeners: [{ address: '127.0.0.1', port: 0 }], user: 'nobody',
 }, async (place) => {
@@ -335,9 +348,9 @@ test('a service manager that is not there does not matter', async () => {
 });
 
 // A port below 1024 that nobody has.
-async function freeLowPort() {
+async function freeLowPort(from = 1023) {
   const { createServer } = await import('node:net');
-  for (let port = 1023; port > 600; port--) {
+  for (let port = from; port > 300; port--) {
     const listener = createServer();
     const taken = await new Promise((resolve) => {
       listener.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false));
