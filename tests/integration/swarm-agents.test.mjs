@@ -119,7 +119,7 @@ test('an agent that cannot be started, or is something else, is a mistake to be 
   assert.equal(nowhere.code, 1);
   assert.match(nowhere.stderr, /agent a: it ended with status 12[67]/);
 
-  const other = await swarm(server, ['-c', '4', '--on', 'a', '--via', 'sh -c "echo hello; sleep 60" {host}', '--agent', 'x']);
+  const other = await swarm(server, ['-c', '4', '--on', 'a', '--via', 'sh -c "echo hello; exec sleep 60" {host}', '--agent', 'x']);
   assert.equal(other.code, 1);
   assert.match(other.stderr, /agent a: it does not speak the protocol/);
 
