@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	debian/tests/restart-and-purge \
 	debian/tests/round-trip \
 	debian/tests/tls \
+	debian/ufw/stentor \
 	script/package \
 	script/package-boot \
 	script/package-test \

@@ -104,6 +104,7 @@ lint_tests = \
 	tests/lint/prefixes.sh \
 	tests/lint/shell.sh \
 	tests/lint/sizes.sh \
+	tests/lint/ufw.sh \
 	tests/lint/version.sh
 
 TESTS += $(lint_tests)
