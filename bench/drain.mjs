@@ -5,13 +5,16 @@
 //
 // Prints "connected" when all are connected; at the end of its input, one JSON object: for each
 // client the times (ms since 1970) of its disconnect and of its return, whether it was recovered,
-// and whether what it got before had holes.
+// and whether what it got before had holes; and for how long the process did nothing else at most,
+// in ms, from the first disconnect on: what it was late with is no fault of a server's.
 import { createRequire } from 'node:module';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const require = createRequire(new URL('../tests/integration/package.json', import.meta.url));
 const { io } = require('socket.io-client');
 const [url, count] = [process.argv[2], Number(process.argv[3])];
 const clients = [];
+const lag = monitorEventLoopDelay({ resolution: 5 });
 
 function start(i) {
   const client = { left: null, back: null, recovered: null, last: null, holes: 0, received: 0 };
@@ -24,6 +27,7 @@ function start(i) {
     client.received++;
   });
   socket.on('disconnect', (reason) => {
+    lag.enable();
     client.left ??= Date.now();
     client.reason = reason;
   });
@@ -41,5 +45,6 @@ for (let i = 0; i < count; i += 100) {
 }
 console.log('connected');
 process.stdin.resume().on('end', () => {
-  process.stdout.write(JSON.stringify(clients.map(({ ready, ...client }) => client)), () => process.exit());
+  const result = { clients: clients.map(({ ready, ...client }) => client), lag_ms: { p99: lag.percentile(99) / 1e6, max: lag.max / 1e6 } };
+  process.stdout.write(JSON.stringify(result), () => process.exit());
 });

@@ -79,23 +79,29 @@ exec {in1}>&- {in2}>&-
 wait "${halves[@]}"
 bench_environment "$bench_tmp/first.conf" >"$bench_tmp/environment"
 python3 - "$bench_tmp" "$output" <<EOF
-import json, sys
+import bisect, json, sys
 from collections import Counter
 directory, output = sys.argv[1:]
-clients = []
+clients, lag = [], []
 for half in (1, 2):
-    clients += json.loads(open(f"{directory}/half{half}.log").read().split("connected\n", 1)[1])
+    result = json.loads(open(f"{directory}/half{half}.log").read().split("connected\n", 1)[1])
+    clients += result["clients"]
+    lag.append(result["lag_ms"])
 back = sorted(client["back"] - $begun for client in clients if client["back"])
 left = sorted(client["left"] - $begun for client in clients if client["left"])
-rate = Counter(ms // 1000 for ms in back)
-span = (back[-1] - back[0]) / 1000
+def per_second(times):
+    """By the mean while they come, and in the fullest second, wherever it begins."""
+    fullest = max(bisect.bisect_left(times, ms + 1000) - i for i, ms in enumerate(times))
+    mean = len(times) * 1000 / (times[-1] - times[0])
+    return {"mean": round(mean, 1), "max": fullest, "max_over_mean": round(fullest / mean, 2)}
 result = {
     "environment": json.load(open(f"{directory}/environment")), "drain_seconds": $seconds,
     "clients": len(clients), "left": len(left), "back": len(back),
     "first_ended_ms": $ended - $begun,
     "left_ms": {"first": left[0], "half": left[len(left) // 2], "last": left[-1]},
     "back_ms": {"first": back[0], "half": back[len(back) // 2], "last": back[-1]},
-    "returns_per_second": {"mean": round(len(back) / span, 1), "max": max(rate.values())},
+    "leaves_per_second": per_second(left), "returns_per_second": per_second(back),
+    "node_lag_ms": lag,
     "holes_before_leaving": sum(client["holes"] for client in clients),
     "recovered": sum(bool(client["recovered"]) for client in clients),
     "reasons": Counter(client["reason"] for client in clients if "reason" in client),
