@@ -1,5 +1,6 @@
 // Limits that refuse: by address, by rate, by memory; and a server that was killed.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -87,19 +88,53 @@ test('after kill -9 it starts again at once, and clients are told what they miss
 
 const sanitized = fs.readFileSync(process.env.STENTORD ?? '/dev/null').includes('__asan_init');
 
-test('with little address space (ulimit -v) clients are refused before memory ends', { skip: sanitized && 'a sanitizer needs terabytes' },
-  withServer({ io_threads: 1 }, async (server) => {
-    const clients = [];
-    await until(async () => {
-      for (let i = 0; i < 20; i++) {
-        const raw = await RawSocket.connect(server.clients).catch(() => null);
-        if (raw === null) continue;
-        server.closeLater(raw);
-        raw.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
-        clients.push(raw);
-      }
-      await server.publish({ event: 'e', data: 'x'.repeat(500_000) });
-      return / limits: memory: /.test(server.log) || (await server.metric('refused_memory_total')) > 0;
-    }, 'a refusal', 120_000);
-    assert.equal((await request(server.admin, '/healthz')).status, 200);
-  }, { wrap: ['prlimit', '--as=400000000'] }));
+const needsLimit = { skip: sanitized && 'a sanitizer needs terabytes' };
+
+// The server's addresses in bytes, and what ulimit -v would have allowed it.
+const addresses = (server) => Number(/^VmSize:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) * 1024;
+const limitAddresses = (server, limit) => execFileSync('prlimit', [`--pid=${server.pid}`, `--as=${limit}:`]);
+const publishLarge = (server, length = 500_000) =>
+  request(server.admin, '/publish/*/e', { method: 'POST', body: JSON.stringify('x'.repeat(length)) });
+
+test('with little address space (ulimit -v) clients are refused before memory ends', needsLimit, withServer({ io_threads: 1 }, async (server) => {
+  const client = await server.native();
+  limitAddresses(server, Math.ceil((addresses(server) + 20e6) / 0.9));
+  await (await server.native()).close();
+  await until(async () => {
+    assert.equal((await publishLarge(server)).status, 200);
+    await client.next();
+    return / limits: memory: /.test(server.log);
+  }, 'a refusal');
+  assert.match(server.log, /warning limits: memory: \d+ MiB of addresses are in use, more than nine tenths of the limit \(ulimit -v\): new clients are refused/);
+  assert.equal((await request(server.clients, '/events')).status, 503);
+  assert.equal((await request(server.admin, '/healthz')).status, 200);
+  assert.equal((await publishLarge(server)).status, 200);
+  assert.equal((await client.next()).data.length, 500_000, 'who is in is served');
+  limitAddresses(server, 'unlimited');
+  await server.untilLog(/ info limits: memory: \d+ MiB are in use: new clients are let in again/);
+  await server.native();
+}));
+
+test('with no memory at all requests fail one by one, and what is there goes on', needsLimit, withServer({
+  io_threads: 1, journal: { bytes: 1 << 30 }, max_publish_size: 4 << 20,
+}, async (server) => {
+  const large = 3_000_000;
+  const client = await server.native();
+  const waiting = await Promise.all(Array.from({ length: 20 }, () => server.raw(server.admin)));
+  limitAddresses(server, addresses(server));
+  const statuses = new Map();
+  const note = (status) => statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  await until(async () => {
+    note((await publishLarge(server, large).catch(({ code }) => ({ status: code ?? 'cut off' }))).status);
+    return [...statuses].some(([status, count]) => status !== 200 && count >= 5);
+  }, () => `requests that fail: ${JSON.stringify([...statuses])}`);
+  for (const status of statuses.keys()) assert.ok([200, 503, 'ECONNRESET', 'cut off'].includes(status), `${status}`);
+  for (const raw of waiting) raw.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal((await request(server.admin, '/healthz')).status, 200, 'small requests succeed');
+  limitAddresses(server, 'unlimited');
+  for (let i = 0; i < (statuses.get(200) ?? 0); i++) assert.equal((await client.next()).data.length, large);
+  await server.untilLog(/ info limits: memory: \d+ MiB are in use: new clients are let in again/);
+  const late = await server.native();
+  assert.equal((await publishLarge(server, large)).status, 200);
+  for (const each of [client, late]) assert.equal((await each.next()).data.length, large);
+}, { wrap: ['env', 'MALLOC_ARENA_MAX=1'] })); // others have addresses in store
