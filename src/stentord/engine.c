@@ -149,13 +149,8 @@ static uint64_t engine_unpolled_doom_ms(const struct engine *engine)
 /* When the engine is closed unless something is heard of it before; UINT64_MAX: not at all. */
 static uint64_t engine_doom_ms(const struct engine *engine)
 {
-    uint64_t doom = UINT64_MAX;
+    uint64_t doom = heartbeat_doom_ms(&engine->heartbeat, engine->thread);
 
-    if (engine->transport == ENGINE_POLLING && engine->protocol == ENGINE_IO_PROTOCOL_OLD)
-        doom = engine->next_ping_ms;
-    else if (engine->awaiting) /* next_ping lies one interval after the ping that is out */
-        doom = engine->next_ping_ms - (uint64_t)engine_config(engine)->ping_interval +
-               (uint64_t)engine_config(engine)->ping_timeout;
     if (engine->limit_ms != 0 && engine->limit_ms < doom)
         doom = engine->limit_ms;
     return engine_sooner(doom, engine_unpolled_doom_ms(engine));
@@ -163,21 +158,14 @@ static uint64_t engine_doom_ms(const struct engine *engine)
 
 static void engine_arm(struct engine *engine)
 {
-    uint64_t deadline = engine_doom_ms(engine);
+    uint64_t deadline = engine_sooner(engine_doom_ms(engine),
+                                      heartbeat_deadline_ms(&engine->heartbeat, engine->thread));
 
     if (engine->transport != ENGINE_POLLING)
         return;
-    if (!engine->awaiting && engine->next_ping_ms < deadline)
-        deadline = engine->next_ping_ms;
     if (engine->noop_ms != 0 && engine->noop_ms < deadline)
         deadline = engine->noop_ms;
     wheel_set(&engine->thread->engine_wheel, &engine->timer, deadline);
-}
-
-static uint64_t engine_overdue_ms(const struct engine *engine)
-{
-    return clock_ms() + (uint64_t)engine_config(engine)->ping_interval +
-           (uint64_t)engine_config(engine)->ping_timeout;
 }
 
 /* Remembers a session that has yet to poll. There are not many at a time but in an attack: then the
@@ -215,9 +203,7 @@ void engine_polled(struct engine *engine)
 void engine_start_timer(struct engine *engine)
 {
     engine_add_unpolled(engine);
-    engine->next_ping_ms = engine->protocol == ENGINE_IO_PROTOCOL_OLD
-                               ? engine_overdue_ms(engine)
-                               : io_thread_first_ping(engine->thread, clock_ms());
+    heartbeat_start(&engine->heartbeat, engine->thread, engine->protocol == ENGINE_IO_PROTOCOL_OLD);
     engine_arm(engine);
 }
 
@@ -225,30 +211,19 @@ void engine_stop_timer(struct engine *engine)
 {
     engine_remove_unpolled(engine);
     wheel_cancel(&engine->thread->engine_wheel, &engine->timer);
-    engine->awaiting = false;
+    heartbeat_stop(&engine->heartbeat);
 }
 
-/* A sign of life. */
+/* A sign of life; of a session that does not poll its WebSocket has seen it. */
 static void engine_heard(struct engine *engine)
 {
-    if (engine->awaiting)
-        stats_observe(
-            &engine->thread->stats.pong_delay,
-            (clock_ms() + (uint64_t)engine_config(engine)->ping_interval - engine->next_ping_ms) *
-                1000);
-    engine->awaiting = false;
-    if (engine->transport != ENGINE_POLLING)
-        return; /* the WebSocket has seen it */
-    if (engine->protocol == ENGINE_IO_PROTOCOL_OLD)
-        engine->next_ping_ms = engine_overdue_ms(engine);
+    (void)heartbeat_heard(&engine->heartbeat, engine->thread);
     engine_arm(engine);
 }
 
 static void engine_ping(struct engine *engine)
 {
-    engine->awaiting = true;
-    engine->next_ping_ms += (uint64_t)engine_config(engine)->ping_interval;
-    stats_add(&engine->thread->stats.pings, 1);
+    heartbeat_sent(&engine->heartbeat, engine->thread);
     engine_arm(engine);
     engine_send(engine, &(struct engine_io_packet){.type = ENGINE_IO_PING, .data = {"", 0}});
 }

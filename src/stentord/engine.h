@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "heartbeat.h"
 #include "session.h"
 #include "stats.h"
 #include "stentor/base/wheel.h"
@@ -60,7 +61,6 @@ struct engine {
     uint8_t corked;    /* packets are gathered in the queue */
     bool base64;       /* Engine.IO 3: the client takes no binary payloads */
     bool msgpack;      /* the application speaks MessagePack with it */
-    bool awaiting;     /* polling: a ping is out */
     bool opening;      /* the open packet has yet to be sent */
     bool unpolled;     /* in the thread's list of those */
     bool closed;
@@ -69,17 +69,17 @@ struct engine {
     struct io_thread *thread;
     struct session *session;
     const struct engine_app *app;
-    void *client;             /* of the app */
-    struct ws_conn *ws;       /* the transport; NULL while it polls */
-    struct ws_conn *probe;    /* the WebSocket that it is about to move to; NULL: none */
-    struct http_conn *poll;   /* a GET that waits; NULL: none */
-    struct strbuf queue;      /* packets for this client alone (engine_queue.h) */
-    struct wheel_timer timer; /* while it polls, or opens */
-    uint64_t next_ping_ms;    /* Engine.IO 3: when the client's ping is overdue */
-    uint64_t noop_ms;         /* about to move: its polls are let go by then; 0: it is not */
-    uint64_t limit_ms;        /* a deadline of the application; 0: none */
-    uint64_t polled_ms;       /* the last GET; 0: none yet */
-    TAILQ_ENTRY(engine) link; /* in the list of those that have yet to poll, or of the dead */
+    void *client;               /* of the app */
+    struct ws_conn *ws;         /* the transport; NULL while it polls */
+    struct ws_conn *probe;      /* the WebSocket that it is about to move to; NULL: none */
+    struct http_conn *poll;     /* a GET that waits; NULL: none */
+    struct strbuf queue;        /* packets for this client alone (engine_queue.h) */
+    struct wheel_timer timer;   /* while it polls, or opens */
+    struct heartbeat heartbeat; /* while it polls */
+    uint64_t noop_ms;           /* about to move: its polls are let go by then; 0: it is not */
+    uint64_t limit_ms;          /* a deadline of the application; 0: none */
+    uint64_t polled_ms;         /* the last GET; 0: none yet */
+    TAILQ_ENTRY(engine) link;   /* in the list of those that have yet to poll, or of the dead */
 };
 
 #define ENGINE_MAGIC 0x656e6769u

@@ -40,6 +40,7 @@ libstentord_a_SOURCES = \
 	src/stentord/envelope.c src/stentord/envelope.h \
 	src/stentord/fanout.c src/stentord/fanout.h \
 	src/stentord/grid.c src/stentord/grid.h \
+	src/stentord/heartbeat.c src/stentord/heartbeat.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
 	src/stentord/limits.c src/stentord/limits.h \

@@ -38,12 +38,8 @@ static const struct config *ws_config(const struct ws_conn *ws)
 /* Sets the connection's deadline to whatever comes next. */
 static void ws_arm(struct ws_conn *ws)
 {
-    uint64_t interval = (uint64_t)ws_config(ws)->ping_interval;
-    uint64_t deadline = ws->next_ping_ms != 0 ? ws->next_ping_ms : UINT64_MAX;
+    uint64_t deadline = heartbeat_deadline_ms(&ws->heartbeat, ws->conn->thread);
 
-    /* next_ping lies one interval after the ping that is being waited for. */
-    if (ws->awaiting)
-        deadline = ws->next_ping_ms - interval + (uint64_t)ws_config(ws)->ping_timeout;
     if (ws->limit_ms != 0 && ws->limit_ms < deadline)
         deadline = ws->limit_ms;
     if (deadline != UINT64_MAX)
@@ -52,17 +48,9 @@ static void ws_arm(struct ws_conn *ws)
         conn_clear_deadline(ws->conn);
 }
 
-/* When the client, which is the one to ping, is overdue. */
-static uint64_t ws_overdue_ms(const struct ws_conn *ws)
-{
-    return clock_ms() + (uint64_t)ws_config(ws)->ping_interval +
-           (uint64_t)ws_config(ws)->ping_timeout;
-}
-
 void ws_conn_start(struct ws_conn *ws)
 {
-    ws->next_ping_ms = ws->app->ping != NULL ? io_thread_first_ping(ws->conn->thread, clock_ms())
-                                             : ws_overdue_ms(ws);
+    heartbeat_start(&ws->heartbeat, ws->conn->thread, ws->app->ping == NULL);
     ws_arm(ws);
 }
 
@@ -183,24 +171,10 @@ static void ws_keep_reader(struct ws_conn *ws, struct ws_reader *used)
 }
 
 /* A sign of life: the ping that is out counts as answered. */
-/* next_ping lies one interval after the ping that is out. */
-static void ws_observe_pong(const struct ws_conn *ws)
-{
-    uint64_t ping_ms = ws->next_ping_ms - (uint64_t)ws_config(ws)->ping_interval;
-
-    stats_observe(&ws->conn->thread->stats.pong_delay, (clock_ms() - ping_ms) * 1000);
-}
-
 static void ws_heard(struct ws_conn *ws)
 {
-    if (ws->app->ping == NULL && ws->next_ping_ms != 0)
-        ws->next_ping_ms = ws_overdue_ms(ws);
-    else if (!ws->awaiting)
-        return;
-    else
-        ws_observe_pong(ws);
-    ws->awaiting = false;
-    ws_arm(ws);
+    if (heartbeat_heard(&ws->heartbeat, ws->conn->thread))
+        ws_arm(ws);
 }
 
 static void ws_on_data(struct conn *conn, uint8_t *data, size_t len)
@@ -254,9 +228,7 @@ static void ws_on_drained(struct conn *conn)
 
 static void ws_ping(struct ws_conn *ws)
 {
-    ws->awaiting = true;
-    ws->next_ping_ms += (uint64_t)ws_config(ws)->ping_interval;
-    stats_add(&ws->conn->thread->stats.pings, 1);
+    heartbeat_sent(&ws->heartbeat, ws->conn->thread);
     ws_arm(ws);
     conn_send(ws->conn, ws->app->ping, ws->app->ping_len);
 }
@@ -267,7 +239,7 @@ static void ws_on_deadline(struct conn *conn)
 
     if (ws->limit_ms != 0 && clock_ms() >= ws->limit_ms)
         ws_conn_close(ws, WS_CODE_POLICY, "nothing was begun in time", CLOSE_CONNECT_TIMEOUT);
-    else if (ws->awaiting || ws->app->ping == NULL)
+    else if (ws->heartbeat.awaiting || ws->heartbeat.theirs)
         conn_close(conn, CLOSE_PING_TIMEOUT);
     else
         ws_ping(ws);

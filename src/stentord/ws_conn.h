@@ -8,6 +8,7 @@
 #define STENTORD_WS_CONN_H
 
 #include "conn.h"
+#include "heartbeat.h"
 #include "stentor/wire/websocket.h"
 
 struct ws_conn;
@@ -33,14 +34,13 @@ struct ws_app {
 struct ws_conn {
     unsigned magic;
     bool deflate;  /* permessage-deflate was negotiated */
-    bool awaiting; /* a ping has gone out, and nothing has come since */
     bool detached; /* on_close has been called */
     struct conn *conn;
     const struct ws_app *app;
     void *client;             /* of the app */
     struct ws_reader *reader; /* NULL: no frame is half read */
-    uint64_t next_ping_ms;    /* 0: no heartbeats yet */
-    uint64_t limit_ms;        /* a deadline of the app's own; 0: none */
+    struct heartbeat heartbeat;
+    uint64_t limit_ms; /* a deadline of the app's own; 0: none */
 };
 
 #define WS_CONN_MAGIC 0x7773636fu
