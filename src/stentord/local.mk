@@ -65,6 +65,7 @@ libstentord_a_SOURCES = \
 	src/stentord/publish_batch.c src/stentord/publish_priv.h \
 	src/stentord/publish_directed.c \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
+	src/stentord/publish_envelopes.c src/stentord/publish_target.c \
 	src/stentord/recovery.c src/stentord/recovery.h \
 	src/stentord/reload.c src/stentord/reload.h \
 	src/stentord/rlimits.c src/stentord/rlimits.h \

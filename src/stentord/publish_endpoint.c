@@ -5,28 +5,16 @@
 #include <string.h>
 
 #include "broadcast.h"
-#include "envelope.h"
 #include "io_thread.h"
 #include "permission.h"
 #include "publish_priv.h"
-#include "room_query.h"
 #include "server.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/log.h"
-#include "stentor/wire/packarray.h"
-#include "stentor/wire/packjson.h"
-
-/* What a binary body stands for in the arguments: its attachment. */
-#define PUBLISH_PLACEHOLDER "{\"_placeholder\":true,\"num\":0}"
 
 static struct server *publish_server(const struct http_conn *http)
 {
     return http->conn->thread->server;
-}
-
-static struct span publish_span(const struct strbuf *text)
-{
-    return (struct span){text->data, text->len};
 }
 
 void publish_endpoint_refuse(struct http_conn *http, int status, const char *headers,
@@ -136,7 +124,7 @@ bool publish_endpoint_within_rate(struct http_conn *http, size_t count)
     return false;
 }
 
-static struct envelope_context publish_context(const struct http_conn *http)
+struct envelope_context publish_endpoint_context(const struct http_conn *http)
 {
     const struct config *config = http->conn->thread->config;
 
@@ -147,8 +135,7 @@ static struct envelope_context publish_context(const struct http_conn *http)
     };
 }
 
-/* Publishes one message; takes over the reference. */
-static void publish_message(struct http_conn *http, struct message *message)
+void publish_endpoint_message(struct http_conn *http, struct message *message)
 {
     struct publish_request *request = NULL;
 
@@ -171,323 +158,19 @@ static void publish_message(struct http_conn *http, struct message *message)
     broadcast_submit(&publish_server(http)->broadcast, request);
 }
 
-/* Sends the message where its envelope says. */
-static void publish_single(struct http_conn *http, struct message *message,
-                           const struct envelope_to *to)
-{
-    if (to->given)
-        publish_directed(http, message, to);
-    else
-        publish_message(http, message);
-}
-
-static void publish_one(struct http_conn *http, struct span text)
-{
-    struct envelope_context context = publish_context(http);
-    struct envelope_to to = {.given = false};
-    char error[ENVELOPE_ERROR];
-
-    context.to = &to;
-    struct message *message = envelope_parse(&context, text, error);
-    if (message != NULL)
-        publish_single(http, message, &to);
-    else
-        publish_endpoint_refuse(http, 400, NULL, "bad_envelope", error);
-}
-
-static size_t publish_count(struct span array)
-{
-    struct span element;
-    size_t pos = 0, count = 0;
-
-    while (json_array_next(array, &pos, &element))
-        count++;
-    return count;
-}
-
-/* All messages of the array, or none of them. */
-static void publish_array(struct http_conn *http, struct span array)
-{
-    struct publish_batch *batch = publish_batch_new(http, publish_count(array));
-    struct envelope_context context = publish_context(http);
-    char error[ENVELOPE_ERROR];
-    struct span element;
-    size_t pos = 0;
-
-    while (batch != NULL && json_array_next(array, &pos, &element)) {
-        struct envelope_to to = {.given = false};
-
-        context.to = &to;
-        publish_batch_add(&batch, envelope_parse(&context, element, error), &to, error);
-    }
-    if (batch != NULL)
-        publish_batch_submit(batch);
-}
-
-/* POST /publish: an envelope or an array of them. */
-static void publish_envelopes(struct http_conn *http)
-{
-    struct span body = json_trim((struct span){http->msg->body.data, http->msg->body.len});
-    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 40];
-
-    if (body.len == 0 || !json_text_valid(body.ptr, body.len, error)) {
-        snprintf(text, sizeof(text), "the body is not JSON: %s", body.len ? error : "it is empty");
-        publish_endpoint_refuse(http, 400, NULL, "bad_json", text);
-    } else if (body.ptr[0] == '[') {
-        publish_array(http, body);
-    } else {
-        publish_one(http, body);
-    }
-}
-
-static bool publish_is_msgpack(const struct http_conn *http)
+bool publish_endpoint_is_msgpack(const struct http_conn *http)
 {
     return http_content_is(http->msg, "application/msgpack") ||
            http_content_is(http->msg, "application/vnd.msgpack") ||
            http_content_is(http->msg, "application/x-msgpack");
 }
 
-static void publish_refuse_msgpack(struct http_conn *http, const char *error)
+void publish_endpoint_refuse_msgpack(struct http_conn *http, const char *error)
 {
     char text[ENVELOPE_ERROR + 64]; /* the error, and what stands before it */
 
     snprintf(text, sizeof(text), "the body cannot be used as MessagePack: %s", error);
     publish_endpoint_refuse(http, 400, NULL, "bad_msgpack", text);
-}
-
-/* Makes the message of one envelope; NULL with a sentence in `error`. `*malformed`: it was not even
- * MessagePack. */
-static struct message *publish_unpack(const struct http_conn *http, struct span packed,
-                                      struct envelope_to *to, bool *malformed,
-                                      char error[ENVELOPE_ERROR])
-{
-    struct envelope_context context = publish_context(http);
-    struct message *message = NULL;
-    struct packjson decoded;
-    const char *wrong;
-
-    *malformed = !packjson_decode(&decoded, packed.ptr, packed.len, &wrong);
-    if (!*malformed) {
-        context.attachments = decoded.attachments;
-        context.attachment_count = decoded.attachment_count;
-        context.to = to;
-        message = envelope_parse(&context, publish_span(&decoded.json), error);
-    } else {
-        snprintf(error, ENVELOPE_ERROR, "%s", wrong);
-    }
-    packjson_free(&decoded);
-    return message;
-}
-
-/* All messages of the array, or none of them. */
-static void publish_packed_array(struct http_conn *http, struct packarray *array)
-{
-    struct publish_batch *batch = publish_batch_new(http, array->left);
-    char error[ENVELOPE_ERROR] = "";
-    struct span element;
-    bool malformed;
-
-    while (batch != NULL && packarray_next(array, &element)) {
-        struct envelope_to to = {.given = false};
-        struct message *message = publish_unpack(http, element, &to, &malformed, error);
-
-        publish_batch_add(&batch, message, &to, error);
-    }
-    if (batch == NULL)
-        return;
-    if (packarray_complete(array)) {
-        publish_batch_submit(batch);
-        return;
-    }
-    publish_batch_free(&batch);
-    publish_refuse_msgpack(http, "the array is cut off, or there are bytes behind it");
-}
-
-/* POST /publish with MessagePack: a map, or an array of them. */
-static void publish_packed(struct http_conn *http)
-{
-    struct span body = publish_span(&http->msg->body);
-    struct envelope_to to = {.given = false};
-    char error[ENVELOPE_ERROR];
-    struct packarray array;
-    bool malformed;
-
-    if (packarray_begin(&array, body)) {
-        publish_packed_array(http, &array);
-        return;
-    }
-    struct message *message = publish_unpack(http, body, &to, &malformed, error);
-    if (message != NULL)
-        publish_single(http, message, &to);
-    else if (malformed)
-        publish_refuse_msgpack(http, error);
-    else
-        publish_endpoint_refuse(http, 400, NULL, "bad_envelope", error);
-}
-
-/* The parts of /publish/ROOM/EVENT?namespace=&key=, decoded. */
-struct publish_target {
-    struct strbuf room, event, key;
-    int namespace;
-};
-
-static void publish_target_free(struct publish_target *target)
-{
-    strbuf_free(&target->room);
-    strbuf_free(&target->event);
-    strbuf_free(&target->key);
-}
-
-static const char *publish_read_query(const struct http_conn *http, struct span query,
-                                      struct publish_target *target)
-{
-    const struct config *config = http->conn->thread->config;
-    struct span name, value;
-
-    while (http_query_next(&query, &name, &value)) {
-        if (http_span_equals(name, "key")) {
-            if (!http_decode(value, true, &target->key) || target->key.len > MESSAGE_MAX_NAME)
-                return "key must be percent-encoded UTF-8 of at most 256 bytes";
-        } else if (http_span_equals(name, "namespace")) {
-            const char *wrong = room_query_namespace(config, value, &target->namespace);
-            if (wrong != NULL)
-                return wrong;
-        }
-    }
-    return NULL;
-}
-
-/* NULL, or a sentence about what is wrong with the target. */
-static const char *publish_read_target(const struct http_conn *http, struct span path,
-                                       struct span query, struct publish_target *target)
-{
-    size_t prefix = strlen(publish_endpoint.path) + 1;
-    struct span rest = {path.ptr + prefix, path.len - prefix};
-    const char *slash = memchr(rest.ptr, '/', rest.len);
-
-    if (slash == NULL || memchr(slash + 1, '/', rest.len - (size_t)(slash + 1 - rest.ptr)) != NULL)
-        return "the path must be /publish/ROOM/EVENT; write a slash in a name as %2F";
-    struct span room = {rest.ptr, (size_t)(slash - rest.ptr)};
-    struct span event = {slash + 1, rest.len - room.len - 1};
-    if (!http_decode(room, false, &target->room) || !http_decode(event, false, &target->event))
-        return "room and event must be percent-encoded UTF-8";
-    return publish_read_query(http, query, target);
-}
-
-/* The data of /publish/ROOM/EVENT: JSON, and what its placeholders stand for. */
-struct publish_data {
-    struct span json;
-    struct packjson unpacked; /* holds what came as MessagePack or as bytes */
-};
-
-/* Makes the message of /publish/ROOM/EVENT; NULL when the request has been answered. */
-static struct message *publish_make(struct http_conn *http, const struct publish_target *target,
-                                    struct publish_data *data)
-{
-    struct span room = publish_span(&target->room), event = publish_span(&target->event);
-    bool everyone = room.len == 1 && room.ptr[0] == '*';
-    const char *wrong = everyone ? NULL : envelope_check_room(room);
-    struct publication publication = {
-        .namespace = target->namespace,
-        .rooms = &room,
-        .room_count = everyone ? 0 : 1,
-        .event = event,
-        .args = data->json,
-        .arg_count = 1,
-        .key = publish_span(&target->key),
-        .attachments = data->unpacked.attachments,
-        .attachment_count = data->unpacked.attachment_count,
-    };
-
-    if (wrong == NULL)
-        wrong = envelope_check_event(event);
-    if (wrong != NULL) {
-        publish_endpoint_refuse(http, 400, NULL, "bad_target", wrong);
-        return NULL;
-    }
-    struct message *message = message_new(&publication, publish_server(http)->io_thread_count);
-    if (message == NULL)
-        publish_endpoint_refuse(http, 503, NULL, "no_memory",
-                                "the server has no memory; try again later");
-    return message;
-}
-
-static bool publish_bytes(struct http_conn *http, struct publish_data *data)
-{
-    const struct strbuf *body = &http->msg->body;
-
-    data->json = (struct span){PUBLISH_PLACEHOLDER, strlen(PUBLISH_PLACEHOLDER)};
-    data->unpacked.attachments[0] = refbuf_copy(body->data, body->len);
-    if (data->unpacked.attachments[0] == NULL) {
-        publish_endpoint_refuse(http, 503, NULL, "no_memory",
-                                "the server has no memory; try again later");
-        return false;
-    }
-    data->unpacked.attachment_count = 1;
-    return true;
-}
-
-static bool publish_json(struct http_conn *http, struct publish_data *data)
-{
-    char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 80];
-
-    data->json = json_trim(publish_span(&http->msg->body));
-    if (data->json.len == 0) {
-        data->json = (struct span){"null", 4};
-        return true;
-    }
-    if (json_text_valid(data->json.ptr, data->json.len, error))
-        return true;
-    snprintf(text, sizeof(text), "the body is not JSON (a text needs double quotes): %s", error);
-    publish_endpoint_refuse(http, 400, NULL, "bad_json", text);
-    return false;
-}
-
-static bool publish_unpack_data(struct http_conn *http, struct publish_data *data)
-{
-    const struct strbuf *body = &http->msg->body;
-    const char *error;
-
-    if (!packjson_decode(&data->unpacked, body->data, body->len, &error)) {
-        publish_refuse_msgpack(http, error);
-        return false;
-    }
-    data->json = publish_span(&data->unpacked.json);
-    error = envelope_check_attachments(data->json, data->unpacked.attachment_count);
-    if (error != NULL)
-        publish_refuse_msgpack(http, error);
-    return error == NULL;
-}
-
-/* Reads the body as its Content-Type says. False when the request has been answered. */
-static bool publish_read_data(struct http_conn *http, struct publish_data *data)
-{
-    if (http_content_is(http->msg, "application/octet-stream"))
-        return publish_bytes(http, data);
-    return publish_is_msgpack(http) ? publish_unpack_data(http, data) : publish_json(http, data);
-}
-
-/* POST /publish/ROOM/EVENT: the body is the data. */
-static void publish_to_target(struct http_conn *http, struct span path, struct span query)
-{
-    struct publish_target target = {
-        .room = STRBUF_INIT,
-        .event = STRBUF_INIT,
-        .key = STRBUF_INIT,
-        .namespace = publish_context(http).namespace,
-    };
-    const char *wrong = publish_read_target(http, path, query, &target);
-    struct publish_data data = {.json = {"", 0}};
-    struct message *message = NULL;
-
-    if (wrong != NULL)
-        publish_endpoint_refuse(http, 400, NULL, "bad_target", wrong);
-    else if (publish_read_data(http, &data))
-        message = publish_make(http, &target, &data);
-    packjson_free(&data.unpacked);
-    publish_target_free(&target);
-    if (message != NULL)
-        publish_message(http, message);
 }
 
 static void publish_on_request(struct http_conn *http)
@@ -496,11 +179,11 @@ static void publish_on_request(struct http_conn *http)
 
     http_split_target(http->msg, &path, &query);
     if (path.len > strlen(publish_endpoint.path))
-        publish_to_target(http, path, query);
-    else if (publish_is_msgpack(http))
-        publish_packed(http);
+        publish_target(http, path, query);
+    else if (publish_endpoint_is_msgpack(http))
+        publish_envelopes_packed(http);
     else
-        publish_envelopes(http);
+        publish_envelopes_json(http);
 }
 
 const struct endpoint publish_endpoint = {

@@ -13,6 +13,11 @@
 
 struct publish_batch;
 
+static inline struct span publish_span(const struct strbuf *text)
+{
+    return (struct span){text->data, text->len};
+}
+
 /* Answers with an error, and counts it. */
 void publish_endpoint_refuse(struct http_conn *http, int status, const char *headers,
                              const char *error, const char *message);
@@ -25,6 +30,25 @@ void publish_endpoint_log(const struct http_conn *http, const struct publish_req
 
 /* Appends {"seq":...,"clients":...}. */
 void publish_endpoint_append_item(struct strbuf *out, uint64_t seq, unsigned clients);
+
+/* What the envelopes of the request are read with. */
+struct envelope_context publish_endpoint_context(const struct http_conn *http);
+
+/* Publishes one message for rooms, and answers when its seq is known; takes over the reference. */
+void publish_endpoint_message(struct http_conn *http, struct message *message);
+
+bool publish_endpoint_is_msgpack(const struct http_conn *http);
+
+/* 400: what is wrong with a body that says it is MessagePack. */
+void publish_endpoint_refuse_msgpack(struct http_conn *http, const char *error);
+
+/* POST /publish: an envelope or an array of them, as JSON or as MessagePack (publish_envelopes.c).
+ */
+void publish_envelopes_json(struct http_conn *http);
+void publish_envelopes_packed(struct http_conn *http);
+
+/* POST /publish/ROOM/EVENT: the body is the data (publish_target.c). */
+void publish_target(struct http_conn *http, struct span path, struct span query);
 
 /* An array of envelopes, some for rooms and some for sessions: answered when all have been
  * (publish_batch.c). Room for `count` of them; NULL when the request has been answered. */
