@@ -138,7 +138,7 @@
       const near = series.points.filter(([, y]) => known(y)).reduce((best, point) => (!best || Math.abs(point[0] - at) < Math.abs(best[0] - at) ? point : best), null);
       if (near) value = ` ${spec.y.format(near[1])}`;
     }
-    return `<span><i style="border-color:${colour(series.colour ?? i)}"></i>${escape(series.name)}${escape(value)}</span>`;
+    return `<span><i class="${series.thin ? 'thin' : ''}" style="border-color:${colour(series.colour ?? i)}"></i>${escape(series.name)}${escape(value)}</span>`;
   }).join('');
 
   const draw = (plot) => {
@@ -150,7 +150,7 @@
     const x = scale(points.map(([px]) => px), { min: spec.x.min, max: spec.x.max, log: spec.x.log, ...inside }, area.left, area.right);
     const y = scale(points.map(([, py]) => py), { ...spec.y, vertical: true }, area.bottom, area.top);
     if (spec.x.labels) x.ticks = spec.x.labels.map((_, i) => i);
-    if (spec.x.ticks) x.ticks = spec.x.ticks;
+    if (spec.x.ticks) x.ticks = spec.x.ticks.filter((tick) => x.place(tick) <= area.right);
     let inner = bands(area, x, spec) + axes(area, x, y, spec);
     spec.series.forEach((series, i) => {
       if (spec.bars) inner += bars(series, i, spec.bars.stacked ? 1 : spec.series.length, x, y, area, spec.bars.width);
@@ -216,15 +216,15 @@
     return buckets.map(([, high, n]) => [Math.max(high / 1e6, 0.001), (seen += n) / total]);
   };
   const nines = (share) => Math.log10(1 / Math.max(1 - share, 1e-6));
-  const percentiles = [0, 0.5, 0.9, 0.99, 0.999, 0.9999];
+  const percentiles = [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
   // The delay at each percentile, spread so that each further nine takes as much room.
   const byPercentile = (buckets) => {
     const points = cumulative(buckets).map(([ms, share]) => [nines(Math.min(share, 1 - 1 / (buckets.reduce((s, b) => s + b[2], 0) + 1))), ms]);
     return points.length > 0 ? [[0, points[0][1]], ...points] : points;
   };
   const percentileAxis = {
-    label: 'percentile', min: 0, ticks: percentiles.map(nines), max: 4.6,
-    format: (value) => `${Number((100 * (1 - 10 ** -value)).toFixed(2))}`,
+    label: 'percentile', min: 0, ticks: percentiles.map(nines),
+    format: (value) => `${Number((100 * (1 - 10 ** -value)).toFixed(3))}`,
   };
   const mergeBuckets = (lists) => {
     const sums = new Map();
