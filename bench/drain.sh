@@ -64,6 +64,20 @@ publisher=$!
 bench_pids+=("$publisher")
 sleep 2
 
+# What the server itself counts, four times a second, for as long as it answers: ms, clients.
+python3 - "http://$first_admin/status.json" >"$bench_tmp/counted" <<EOF &
+import json, sys, time, urllib.request
+try:
+    while True:
+        with urllib.request.urlopen(sys.argv[1], timeout=5) as answer:
+            print(int(time.time() * 1000), json.load(answer)["clients"], flush=True)
+        time.sleep(0.25)
+except OSError:
+    pass
+EOF
+counter=$!
+bench_pids+=("$counter")
+
 begun=$(date +%s%3N)
 kill -TERM "$first"
 bench_wait_line first "$first" "no longer on $first_clients"
@@ -75,6 +89,7 @@ wait "$first" || bench_die "the first server did not end well"
 ended=$(date +%s%3N)
 sleep 10
 kill "$publisher"
+bench_stop "$counter"
 exec {in1}>&- {in2}>&-
 wait "${halves[@]}"
 bench_environment "$bench_tmp/first.conf" >"$bench_tmp/environment"
@@ -94,6 +109,13 @@ def per_second(times):
     fullest = max(bisect.bisect_left(times, ms + 1000) - i for i, ms in enumerate(times))
     mean = len(times) * 1000 / (times[-1] - times[0])
     return {"mean": round(mean, 1), "max": fullest, "max_over_mean": round(fullest / mean, 2)}
+counted = [tuple(map(int, line.split())) for line in open(f"{directory}/counted")]
+counted = [(ms - $begun, count) for ms, count in counted if ms >= $begun]
+def fullest_counted(counted):
+    """The same by the server, between two counts about a second apart."""
+    pairs = ((a, b) for i, a in enumerate(counted) for b in counted[i + 1:i + 6]
+             if b[0] - a[0] >= 900)
+    return round(max((a[1] - b[1]) * 1000 / (b[0] - a[0]) for a, b in pairs), 1)
 result = {
     "environment": json.load(open(f"{directory}/environment")), "drain_seconds": $seconds,
     "clients": len(clients), "left": len(left), "back": len(back),
@@ -101,7 +123,7 @@ result = {
     "left_ms": {"first": left[0], "half": left[len(left) // 2], "last": left[-1]},
     "back_ms": {"first": back[0], "half": back[len(back) // 2], "last": back[-1]},
     "leaves_per_second": per_second(left), "returns_per_second": per_second(back),
-    "node_lag_ms": lag,
+    "leaves_per_second_max_by_the_server": fullest_counted(counted), "node_lag_ms": lag,
     "holes_before_leaving": sum(client["holes"] for client in clients),
     "recovered": sum(bool(client["recovered"]) for client in clients),
     "reasons": Counter(client["reason"] for client in clients if "reason" in client),
