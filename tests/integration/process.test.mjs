@@ -106,7 +106,8 @@ test('root becomes the user for good, when everything is open that only root may
 });
 
 test('a reload opens no new low port, and says what does; the old one stays open', { ...needsRoot }, async (t) => {
-  const [old, fresh] = [await freeLowPort(), await freeLowPort(400)];
+  const old = await freeLowPort();
+  const fresh = await freeLowPort(old);
   const listeners = (port) => [{ address: '127.0.0.1', port }, { address: '127.0.0.1', port: 0, admin: true }];
   await withServer({ user: 'nobody', listeners: listeners(old) }, async (server) => {
     fs.chmodSync(server.directory, 0o755);
@@ -347,10 +348,12 @@ test('a service manager that is not there does not matter', async () => {
   }
 });
 
-// A port below 1024 that nobody has.
-async function freeLowPort(from = 1023) {
+// A port below 1024 that nobody has. Tests that run at the same time begin at others.
+async function freeLowPort(except) {
   const { createServer } = await import('node:net');
-  for (let port = from; port > 300; port--) {
+  for (let i = 0; i < 700; i++) {
+    const port = 1023 - ((process.pid * 7 + i) % 700);
+    if (port === except) continue;
     const listener = createServer();
     const taken = await new Promise((resolve) => {
       listener.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false));
