@@ -119,7 +119,10 @@ test('a flood does not reach its neighbour, nor slow it down', withServer({ ...c
     assert.equal((await quiet.command({ type: 'ping' })).type, 'pong');
     latest = Math.max(latest, performance.now() - start);
   }
-  assert.equal((await flood.closed).code, 1008);
+  // If it has not read its close frame within two seconds, for all that it still sends, it is cut off.
+  const { code } = await flood.closed;
+  assert.ok(code === 1008 || code === 1006, `${code}`);
+  await server.untilClosed('rate_limited', 1);
   const got = quiet.inbox.takeAll().filter(({ type }) => type === 'directed');
   assert.ok(got.length < 1000, `${got.length} of 20,000 reached the neighbour`);
   assert.deepEqual(got.map(({ data }) => data), Array.from({ length: got.length }, (_, i) => i));
