@@ -222,11 +222,22 @@ static ssize_t tls_conn_decrypt(struct tls_conn *tc, uint8_t *data, size_t size)
     return (ssize_t)total;
 }
 
+/* The client wants us to change our keys, and it is the kernel that uses them: it would go on with
+ * the old ones. */
+static bool tls_conn_is_overasked(const struct tls_conn *tc)
+{
+    return tc->kernel != NULL && SSL_get_key_update_type(tc->ssl) != SSL_KEY_UPDATE_NONE;
+}
+
 /* It may be that OpenSSL answered to something: to a change of keys, or to the peer's end. */
 static ssize_t tls_conn_take(struct tls_conn *tc, uint8_t *data, size_t size)
 {
     ssize_t n = tls_conn_decrypt(tc, data, size);
 
+    if (n >= 0 && tls_conn_is_overasked(tc)) {
+        tls_conn_fail(tc);
+        return -1;
+    }
     if (n >= 0 && !tls_conn_push(tc))
         return -1;
     if (n == 0 && tc->state != TLS_CONN_ENDED) {

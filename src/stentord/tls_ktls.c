@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,28 +93,19 @@ long tls_ktls_command(struct tls_conn *tc, int command, long number, void *point
     case KTLS_SET:
         return ktls_start(tc, number, pointer);
     case KTLS_SET_CONTROL:
-        /* Only a change of keys that the client has asked for is of that type when the handshake
-         * is over. OpenSSL 3.0 would change its own, and the kernel's would stay. */
-        if (number == SSL3_RT_HANDSHAKE && tc->state == TLS_CONN_OPEN)
-            tc->state = TLS_CONN_BROKEN;
-        break;
     case KTLS_CLEAR_CONTROL:
-        break;
+        return tc->kernel != NULL ? BIO_ctrl(tc->kernel, command, number, pointer) : 0;
     case BIO_CTRL_GET_KTLS_SEND:
         return tc->kernel != NULL;
     default:
         return 0;
     }
-    return tc->kernel != NULL ? BIO_ctrl(tc->kernel, command, number, pointer) : 0;
 }
 
 int tls_ktls_write(struct tls_conn *tc, BIO *bio, const char *data, int len)
 {
-    int n;
+    int n = BIO_write(tc->kernel, data, len);
 
-    if (tc->state == TLS_CONN_BROKEN)
-        return -1;
-    n = BIO_write(tc->kernel, data, len);
     if (n <= 0 && BIO_should_retry(tc->kernel))
         BIO_set_retry_write(bio);
     return n;
