@@ -158,14 +158,10 @@ static void tls_conn_opened(struct tls_conn *tc)
     tc->conn.protocol->on_secure(&tc->conn);
 }
 
-/* Goes on with the handshake; true when it is over and the connection is open. */
-static bool tls_conn_shake(struct tls_conn *tc)
+static bool tls_conn_take_step(struct tls_conn *tc)
 {
-    struct tls_thread *tls = tc->conn.thread->tls;
-    uint64_t begun_ns = clock_ns();
     int result = SSL_do_handshake(tc->ssl);
 
-    tls_pace_spent(tls, clock_ns() - begun_ns);
     if (result != 1 && SSL_get_error(tc->ssl, result) != SSL_ERROR_WANT_READ) {
         tls_conn_refuse(tc);
         return false;
@@ -174,6 +170,17 @@ static bool tls_conn_shake(struct tls_conn *tc)
         return false;
     tls_conn_opened(tc);
     return conn_is_open(&tc->conn);
+}
+
+/* Goes on with the handshake; true when it is over and the connection is open. */
+static bool tls_conn_shake(struct tls_conn *tc)
+{
+    struct tls_thread *tls = tc->conn.thread->tls;
+    uint64_t begun_ns = clock_ns();
+    bool open = tls_conn_take_step(tc);
+
+    tls_pace_spent(tls, clock_ns() - begun_ns);
+    return open;
 }
 
 static bool tls_conn_open(struct conn *conn, struct tls_context *context)
@@ -247,6 +254,11 @@ static ssize_t tls_conn_take(struct tls_conn *tc, uint8_t *data, size_t size)
     return n;
 }
 
+static bool tls_conn_has_turn(struct tls_conn *tc)
+{
+    return tc->state != TLS_CONN_WAITING && tc->state != TLS_CONN_PAUSED && tls_pace_step(tc);
+}
+
 static ssize_t tls_conn_read(struct conn *conn, uint8_t *data, size_t size)
 {
     struct tls_conn *tc = tls_conn_of(conn);
@@ -256,7 +268,7 @@ static ssize_t tls_conn_read(struct conn *conn, uint8_t *data, size_t size)
     if (tc->state == TLS_CONN_ENDED)
         return 0;
     errno = EAGAIN;
-    if (tc->state == TLS_CONN_WAITING || (tc->state == TLS_CONN_NEW && !tls_pace_begin(tc)))
+    if (tc->state < TLS_CONN_OPEN && !tls_conn_has_turn(tc))
         return -1;
     n = recv(conn->fd, received, TLS_RECEIVE, MSG_DONTWAIT);
     if (n <= 0)

@@ -17,6 +17,7 @@ enum tls_conn_state {
     TLS_CONN_NEW,     /* nothing has been read yet */
     TLS_CONN_WAITING, /* the same, until it has its turn */
     TLS_CONN_SHAKING, /* the handshake goes on */
+    TLS_CONN_PAUSED,  /* the same, when it has its turn */
     TLS_CONN_OPEN,
     TLS_CONN_ENDED,  /* the peer has said that nothing more comes */
     TLS_CONN_BROKEN, /* what comes is thrown away */

@@ -31,6 +31,15 @@ static void pace_run_ended(struct tls_thread *tls)
     }
 }
 
+/* Whoever has begun comes first: so there are few of them, and a client that waits has not been
+ * answered yet. */
+static struct tls_conn *pace_first(struct tls_thread *tls)
+{
+    struct tls_conn *tc = TAILQ_FIRST(&tls->paused);
+
+    return tc != NULL ? tc : TAILQ_FIRST(&tls->waiting);
+}
+
 static void pace_on_turn(evutil_socket_t fd, short events, void *arg)
 {
     struct tls_thread *tls = arg;
@@ -40,19 +49,21 @@ static void pace_on_turn(evutil_socket_t fd, short events, void *arg)
     (void)events;
     tls->spent_ns = 0;
     pace_run_ended(tls);
-    while (tls->spent_ns < pace_share(tls) && (tc = TAILQ_FIRST(&tls->waiting)) != NULL) {
+    while (tls->spent_ns < pace_share(tls) && (tc = pace_first(tls)) != NULL) {
         tls_pace_forget(tc);
-        tc->state = TLS_CONN_SHAKING;
+        tls->chosen = tc;
         conn_stop_reading(&tc->conn, false);
         conn_read_now(&tc->conn);
     }
-    if (!TAILQ_EMPTY(&tls->waiting))
+    tls->chosen = NULL;
+    if (pace_first(tls) != NULL)
         pace_schedule(tls);
 }
 
 void tls_pace_init(struct tls_thread *tls)
 {
     TAILQ_INIT(&tls->waiting);
+    TAILQ_INIT(&tls->paused);
     TAILQ_INIT(&tls->ended);
     evtimer_assign(&tls->turn, tls->thread->stage.base, pace_on_turn, tls);
 }
@@ -62,20 +73,35 @@ void tls_pace_destroy(struct tls_thread *tls)
     event_del(&tls->turn);
 }
 
-bool tls_pace_begin(struct tls_conn *tc)
+/* Lines it up, without an event until it has its turn. */
+static void pace_line_up(struct tls_conn *tc)
 {
     struct tls_thread *tls = tc->conn.thread->tls;
 
-    if (TAILQ_EMPTY(&tls->waiting) && tls->spent_ns < pace_share(tls)) {
-        tc->state = TLS_CONN_SHAKING;
-        return true;
+    if (tc->state == TLS_CONN_NEW) {
+        tc->state = TLS_CONN_WAITING;
+        TAILQ_INSERT_TAIL(&tls->waiting, tc, link);
+        stats_add(&tc->conn.thread->stats.tls_waited, 1);
+    } else {
+        tc->state = TLS_CONN_PAUSED;
+        TAILQ_INSERT_TAIL(&tls->paused, tc, link);
     }
-    tc->state = TLS_CONN_WAITING;
-    TAILQ_INSERT_TAIL(&tls->waiting, tc, link);
-    stats_add(&tc->conn.thread->stats.tls_waited, 1);
     conn_stop_reading(&tc->conn, true);
     pace_schedule(tls);
-    return false;
+}
+
+bool tls_pace_step(struct tls_conn *tc)
+{
+    struct tls_thread *tls = tc->conn.thread->tls;
+    bool first =
+        TAILQ_EMPTY(&tls->paused) && (tc->state == TLS_CONN_SHAKING || TAILQ_EMPTY(&tls->waiting));
+
+    if (tls->chosen != tc && (!first || tls->spent_ns >= pace_share(tls))) {
+        pace_line_up(tc);
+        return false;
+    }
+    tc->state = TLS_CONN_SHAKING;
+    return true;
 }
 
 void tls_pace_spent(struct tls_thread *tls, uint64_t ns)
@@ -102,6 +128,9 @@ void tls_pace_forget(struct tls_conn *tc)
     if (tc->state == TLS_CONN_WAITING) {
         TAILQ_REMOVE(&tls->waiting, tc, link);
         tc->state = TLS_CONN_NEW;
+    } else if (tc->state == TLS_CONN_PAUSED) {
+        TAILQ_REMOVE(&tls->paused, tc, link);
+        tc->state = TLS_CONN_SHAKING;
     } else if (tc->listed) {
         TAILQ_REMOVE(&tls->ended, tc, link);
         tc->listed = false;

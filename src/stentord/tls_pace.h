@@ -15,8 +15,9 @@
 void tls_pace_init(struct tls_thread *tls);
 void tls_pace_destroy(struct tls_thread *tls);
 
-/* May the handshake begin now? If not, the connection waits in line, and is read from later. */
-bool tls_pace_begin(struct tls_conn *tc) MUST_CHECK;
+/* May the handshake begin, or go on, now? If not, the connection waits in line, and is read from
+ * later. */
+bool tls_pace_step(struct tls_conn *tc) MUST_CHECK;
 
 /* A part of a handshake took so long. */
 void tls_pace_spent(struct tls_thread *tls, uint64_t ns);
@@ -24,7 +25,7 @@ void tls_pace_spent(struct tls_thread *tls, uint64_t ns);
 /* The peer's end, which came behind the last bytes, is to be told after those. */
 void tls_pace_tell_end(struct tls_conn *tc);
 
-/* Takes the connection off both lists. */
+/* Takes the connection off all lists. */
 void tls_pace_forget(struct tls_conn *tc);
 
 #endif

@@ -38,10 +38,12 @@ struct tls_thread {
     uint8_t *received;
     uint8_t *record;
     /* Handshakes have a share of each turn of the loop, and the others wait (tls_pace.c). */
-    struct tls_conn_list waiting;
-    struct tls_conn_list ended; /* have to be told the peer's end */
+    struct tls_conn_list waiting; /* to begin */
+    struct tls_conn_list paused;  /* to go on */
+    struct tls_conn_list ended;   /* have to be told the peer's end */
     struct event turn;
-    uint64_t spent_ns; /* on handshakes, in this turn */
+    struct tls_conn *chosen; /* whose turn it is; NULL: nobody's */
+    uint64_t spent_ns;       /* on handshakes, in this turn */
     struct tls_ticket_chain tickets;
 };
 
