@@ -292,7 +292,7 @@ const withOtherKeys = (server, command) => sClient(server.clients, ['-tls1_3'], 
   stdin.write(`${command}\n`);
   await until(() => /KEYUPDATE/.test(soFar()), 'the change');
   stdin.write(GET.replaceAll('\r\n', '\n'));
-  await until(() => /HTTP\/1\.1 \d+|^closed|errno=/m.test(soFar()), 'an answer');
+  await until(() => /HTTP\/1\.1 \d+|^closed|errno=|:error:/m.test(soFar()), 'an answer');
 });
 
 test('a client may change its keys', withTls({ ktls: 'off' }, async (server) => {
