@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +249,16 @@ static void connect_all(void)
     }
 }
 
+/* Waits for a line, and answers heartbeats meanwhile; false when there will be none. */
+static bool await_line(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    while (poll(&input, 1, 0) == 0)
+        turn(10);
+    return getchar() != EOF;
+}
+
 /* --- The publisher: one request after the other on an admin connection, without waiting */
 
 static void publisher_open(void)
@@ -458,7 +469,7 @@ int main(int argc, char **argv)
     connect_all();
     publisher_open();
     fprintf(stderr, "connected\n");
-    if (getchar() == EOF) /* whoever reads the server's counters says when to begin */
+    if (!await_line()) /* whoever reads the server's counters says when to begin */
         return 1;
     measure();
     report();
