@@ -5,6 +5,7 @@ import test from 'node:test';
 import { opcode } from './lib/raw-websocket.mjs';
 import { request } from './lib/http.mjs';
 import { defaults, withServer } from './lib/stentord.mjs';
+import { overTls } from './lib/tls.mjs';
 
 test('/healthz says ok', withServer({}, async (server) => {
   const answer = await request(server.admin, '/healthz');
@@ -44,7 +45,7 @@ test('/metrics is Prometheus text: each family has help, a type, and values', wi
       assert.match(head[3], /^(counter|gauge|histogram)$/);
       family.type = head[3];
     } else {
-      const value = /^(stentor_[a-z_]+)(\{[a-z]+="[^"]*"\})? \d+(\.\d+)?(e[+-]?\d+)?$/.exec(line);
+      const value = /^(stentor_[a-z_]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? \d+(\.\d+)?(e[+-]?\d+)?$/.exec(line);
       assert.ok(value, line);
       assert.equal(family.type === 'histogram' ? value[1].replace(/_(bucket|sum|count)$/, '') : value[1], family.name);
       assert.ok(family.type);
@@ -66,7 +67,7 @@ test('/status is JSON and agrees with /metrics', withServer({ io_threads: 3, jou
   const metrics = await server.metrics();
 
   assert.deepEqual(Object.keys(status).sort(),
-    ['clients', 'config_generation', 'counters', 'draining', 'io_threads', 'journal', 'memory', 'pid', 'seq', 'sessions',
+    ['clients', 'config_generation', 'counters', 'draining', 'io_threads', 'journal', ...(overTls ? ['ktls'] : []), 'memory', 'pid', 'seq', 'sessions',
       'threads', 'uptime_seconds', 'version']);
   assert.deepEqual([status.pid, status.draining, status.config_generation], [server.pid, false, 0]);
   assert.deepEqual(status.threads.map(({ name }) => name), ['acceptor', 'io-0', 'io-1', 'io-2', 'broadcast']);

@@ -9,6 +9,7 @@ import test from 'node:test';
 import { PollingSession, waitingPoll } from './lib/polling-session.mjs';
 import { run } from './lib/program.mjs';
 import { withServer } from './lib/steady-server.mjs';
+import { overTls } from './lib/tls.mjs';
 
 const A = 'https://a.example';
 const B = 'http://b.example:8080';
@@ -177,7 +178,7 @@ test('61 origins may be named, the last as well as the first', withServer({
 test('sticky_cookie: the handshake sets it, nothing else does', withServer({ sticky_cookie: 'io', eio3: true }, async (server) => {
   for (const protocol of [4, 3]) {
     const session = await PollingSession.open(server.clients, { protocol });
-    assert.deepEqual(session.handshake.headers['set-cookie'], [`io=${session.sid}; Path=/; HttpOnly; SameSite=Lax`]);
+    assert.deepEqual(session.handshake.headers['set-cookie'], [`io=${session.sid}; Path=/; HttpOnly; SameSite=Lax${overTls ? '; Secure' : ''}`]);
     const posted = await session.post(protocol === 4 ? '40' : '2:40');
     for (const answer of [posted, await session.poll(), await session.request({ method: 'PUT' })]) {
       assert.equal(answer.headers['set-cookie'], undefined);
