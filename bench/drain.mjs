@@ -1,4 +1,4 @@
-// Half of bench/drain.sh: many unmodified socket.io-client clients, and what happens to them while
+// One process of bench/drain.sh: many unmodified socket.io-client clients, and what happens to them while
 // their server drains and another takes its place.
 //
 //   node bench/drain.mjs URL CLIENTS      (with tests/integration/node_modules)

@@ -7,19 +7,26 @@ set -euo pipefail
 
 clients=10000
 seconds=30
+processes=8
 output=drain.json
 
 usage() {
     cat >&2 <<EOF
-usage: bench/drain.sh [-b BUILD] [-c CLIENTS] [-t DRAIN_SECONDS] [-o RESULT.json]
+usage: bench/drain.sh [-b BUILD] [-c CLIENTS] [-p PROCESSES] [-t DRAIN_SECONDS] [-o RESULT.json]
+  -b  directory of the build (default: the current one)
+  -c  clients (default $clients)
+  -p  processes of Node that they are divided among (default $processes)
+  -t  seconds that the server drains (default $seconds)
+  -o  where the result goes as JSON (default $output)
 EOF
     exit 2
 }
 
-while getopts b:c:t:o:h option; do
+while getopts b:c:p:t:o:h option; do
     case $option in
     b) bench_build=$OPTARG ;;
     c) clients=$OPTARG ;;
+    p) processes=$OPTARG ;;
     t) seconds=$OPTARG ;;
     o) output=$OPTARG ;;
     *) usage ;;
@@ -33,19 +40,18 @@ first=$bench_pid first_clients=$bench_clients first_admin=$bench_admin
 bench_start_stentord second "recovery_time = 120;"
 second_admin=$bench_admin
 
-halves=()
-for half in 1 2; do
-    mkfifo "$bench_tmp/in$half"
-    node "$bench_dir/drain.mjs" "http://$first_clients" $((clients / 2)) \
-        <"$bench_tmp/in$half" >"$bench_tmp/half$half.log" 2>&1 &
-    halves+=("$!")
+nodes=() inputs=()
+for ((i = 0; i < processes; i++)); do
+    mkfifo "$bench_tmp/in$i"
+    node "$bench_dir/drain.mjs" "http://$first_clients" \
+        $((clients / processes + (i < clients % processes))) \
+        <"$bench_tmp/in$i" >"$bench_tmp/node$i.log" 2>&1 &
+    nodes+=("$!")
     bench_pids+=("$!")
-    exec {fd}>"$bench_tmp/in$half"
-    [[ $half -eq 1 ]] && in1=$fd || in2=$fd
+    exec {input}>"$bench_tmp/in$i"
+    inputs+=("$input")
 done
-for half in 1 2; do
-    bench_wait_clients "$first_admin" "$clients" 120
-done
+bench_wait_clients "$first_admin" "$clients" 120
 
 # A message to both servers, again and again: what is published once must reach every client that
 # has not left yet.
@@ -90,16 +96,18 @@ ended=$(date +%s%3N)
 sleep 10
 kill "$publisher"
 bench_stop "$counter"
-exec {in1}>&- {in2}>&-
-wait "${halves[@]}"
+for input in "${inputs[@]}"; do
+    exec {input}>&-
+done
+wait "${nodes[@]}"
 bench_environment "$bench_tmp/first.conf" >"$bench_tmp/environment"
 python3 - "$bench_tmp" "$output" <<EOF
 import bisect, json, sys
 from collections import Counter
 directory, output = sys.argv[1:]
 clients, lag = [], []
-for half in (1, 2):
-    result = json.loads(open(f"{directory}/half{half}.log").read().split("connected\n", 1)[1])
+for i in range($processes):
+    result = json.loads(open(f"{directory}/node{i}.log").read().split("connected\n", 1)[1])
     clients += result["clients"]
     lag.append(result["lag_ms"])
 back = sorted(client["back"] - $begun for client in clients if client["back"])
