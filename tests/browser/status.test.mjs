@@ -117,7 +117,8 @@ test('under load the page shows what the swarm counts', withServer({}, async (se
   const busy = readings.filter(({ published }) => value(published) > RATE / 2);
   const shown = (name) => median(busy.map((reading) => value(reading[name])));
   assert.ok(busy.length >= 5, `${busy.length} readings`);
-  for (const { clients } of busy) assert.equal(clients, '1,000');
+  // The last second of the run may be shown when all have left already.
+  for (const { clients } of busy.slice(0, -1)) assert.equal(clients, '1,000');
   assertNear(shown('published'), RATE, 0.1, 'published');
   assertNear(shown('deliveries'), round.deliveries_per_second, 0.1, 'deliveries');
   assertNear(shown('bytes'), round.wire_bytes / round.seconds, 0.3, 'bytes');

@@ -131,6 +131,7 @@ test('with no memory at all requests fail one by one, and what is there goes on'
   for (const status of statuses.keys()) assert.ok([200, 503, 'ECONNRESET', 'cut off'].includes(status), `${status}`);
   for (const raw of waiting) raw.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
   assert.equal((await request(server.admin, '/healthz')).status, 200, 'small requests succeed');
+  await server.untilLog(/ warning limits: memory: /); // it looks from time to time
   limitAddresses(server, 'unlimited');
   for (let i = 0; i < (statuses.get(200) ?? 0); i++) assert.equal((await client.next()).data.length, large);
   await server.untilLog(/ info limits: memory: \d+ MiB are in use: new clients are let in again/);
