@@ -109,7 +109,7 @@ for (const [name, [header, client]] of Object.entries(headers)) {
       await raw.destroy();
     }
     const line = new RegExp(`${client.replace(/[.[\]]/g, '\\$&')} closed`, 'g');
-    await server.untilLogged(line);
+    await server.untilLog(line);
   }, quiet));
 }
 
@@ -145,7 +145,7 @@ test('proxy_protocol: the header comes before TLS', withListeners([{ ...secure, 
     socket.write(GET);
     assert.match(String(await event(socket, 'data')), /^HTTP\/1\.1 404 /);
     socket.destroy();
-    await server.untilLogged(new RegExp(`${client.replace(/[.[\]]/g, '\\$&')} closed`));
+    await server.untilLog(new RegExp(`${client.replace(/[.[\]]/g, '\\$&')} closed`));
   }
   const naked = tls.connect({ ...tcp(server.clients), ca: fs.readFileSync(root.certificate), servername: 'localhost' });
   await event(naked, 'error');

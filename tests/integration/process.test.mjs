@@ -138,7 +138,7 @@ test('so is a key of a certificate', { ...needsRoot }, withDirectory({}, async (
   for (const mode of [0o600, 0o644]) {
     fs.chmodSync(certificate.key, mode);
     await withServer({ user: 'nobody', listeners }, async (server) => {
-      await server.untilLogged(/stentord\.conf cannot be read any more/); // it comes first, and always here
+      await server.untilLog(/stentord\.conf cannot be read any more/); // it comes first, and always here
       server.terminate();
       await server.program.exit;
       assert.equal(server.log.includes(`${certificate.key} cannot be read any more, so a reload will fail when the certificate is for another key`), mode === 0o600);

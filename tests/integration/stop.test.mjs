@@ -26,7 +26,7 @@ test('while clients are told, new connections are refused, so that they go elsew
   const stalled = await server.websocket('/ws');
   stalled.raw.socket.pause();
   server.terminate();
-  await server.untilLogged(/stopping: /);
+  await server.untilLog(/stopping: /);
   const refused = async () => {
     const raw = await RawSocket.connect(server.clients).catch((error) => error);
     if (raw instanceof RawSocket) await raw.destroy();
@@ -50,7 +50,7 @@ test('a second signal ends it at once', withStopping({}, async (server) => {
   const stalled = await server.websocket('/ws');
   stalled.raw.socket.pause();
   server.terminate();
-  await server.untilLogged(/stopping: /);
+  await server.untilLog(/stopping: /);
   const before = Date.now();
   server.terminate('SIGINT');
   await within(server.program.exit, 'the end');

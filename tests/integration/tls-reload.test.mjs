@@ -89,7 +89,7 @@ test('a mistake leaves everything as it was, and says what it is', withPlace(asy
 test('warnings are told again', withPlace(async (server, place) => {
   place.put(root.issue(NAMES, { days: 2 }));
   await reload(server, place);
-  await server.untilLogged(/warning config: .*chain\.pem: the certificate expires on .*; renew it/);
+  await server.untilLog(/warning config: .*chain\.pem: the certificate expires on .*; renew it/);
 }));
 
 test('tickets from before are good after it', withPlace(async (server, place) => {
@@ -161,7 +161,7 @@ test('a key that cannot be read any more stays, as long as its certificate does'
     const before = await serial(server);
     const kept = await reload(server, place, { user: 'nobody' });
     assert.equal(kept.status, 200, kept.text);
-    await server.untilLogged(/key\.pem cannot be read by the user that the server runs as; the key that was read before stays/);
+    await server.untilLog(/key\.pem cannot be read by the user that the server runs as; the key that was read before stays/);
     assert.equal(await serial(server), before);
 
     place.put(root.issue(NAMES));

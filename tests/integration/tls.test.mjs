@@ -166,7 +166,7 @@ test('an OCSP response is stapled, unless it is out of date', async (t) => {
   await withTls({ certificates }, async (server) => {
     const stapled = async (name) => (await get(server.clients, '-servername', name, '-status')).output;
     assert.match(await stapled('good.example'), /OCSP Response Status: successful[^]*Cert Status: good/);
-    await server.untilLogged(/old_example.*: the OCSP response is out of date/);
+    await server.untilLog(/old_example.*: the OCSP response is out of date/);
     assert.match(await stapled('old.example'), /OCSP response: no response sent/);
     assert.match(await stapled('none.example'), /OCSP response: no response sent/);
   })(t);
@@ -178,7 +178,7 @@ test('/metrics tells when certificates expire', async (t) => {
     const { text } = await request(server.admin, '/metrics');
     const seconds = /^stentor_tls_certificate_expiry_seconds\{listener="127\.0\.0\.1:0",file="[^"]*soon_example[^"]*"\} (\d+)$/m.exec(text)[1];
     assert.ok(Math.abs(Number(seconds) - (Date.now() / 1000 + 3 * 86400)) < 100, seconds);
-    await server.untilLogged(/warning config: .*soon_example.*: the certificate expires on .*; renew it/);
+    await server.untilLog(/warning config: .*soon_example.*: the certificate expires on .*; renew it/);
   })(t);
 });
 
@@ -249,7 +249,7 @@ test('client_certificates "required": who shows none, or a stranger\'s, is refus
       assert.ok(!isAnswered(await get(server.clients, version, '-cert', stranger.chain, '-key', stranger.key)));
     }
     await server.untilClosed('tls_certificate', 4);
-    await server.untilLogged(/info tls: 127\.0\.0\.1:\d+ is CN=a guest/);
+    await server.untilLog(/info tls: 127\.0\.0\.1:\d+ is CN=a guest/);
   })(t);
 });
 

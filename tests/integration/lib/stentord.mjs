@@ -178,10 +178,6 @@ export class Stentord {
     return this.untilMetric(`closes_total{reason="${reason}"}`, wanted);
   }
 
-  untilLogged(pattern) {
-    return until(() => pattern.test(this.log), () => `${pattern} in the log`);
-  }
-
   async closeClients() {
     await Promise.allSettled(this.#toClose.splice(0).map((close) => close()));
   }
