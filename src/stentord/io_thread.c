@@ -18,6 +18,7 @@ enum {
     IO_THREAD_GATHER_NS = 1000000,
     IO_THREAD_GATHER_POLLS = 20, /* in one tick: less than that are served as they come */
     IO_THREAD_MANY_LEFT = 250,   /* clients; the memory of less is not worth giving back */
+    IO_THREAD_LARGE = 100000,    /* bytes; the allocator still takes them from an arena */
 };
 
 static void io_thread_on_reap(evutil_socket_t fd, short events, void *arg)
@@ -69,6 +70,15 @@ void io_thread_count_poll(struct io_thread *thread)
         event_active(&thread->gather, EV_TIMEOUT, 1); /* behind the events that are ready now */
 }
 
+/* malloc_trim leaves alone what is free at the end of another arena than the first one, and so of
+ * each thread; there, it is when a large piece becomes free that memory is given back. */
+static void io_thread_trim_arena(void)
+{
+    void *volatile large = malloc(IO_THREAD_LARGE);
+
+    free(large);
+}
+
 /* When most of the clients have left, gives their memory back to the system: the allocator does so
  * by itself only where nothing lies behind it. It takes some milliseconds, and is left alone while
  * clients are still leaving. */
@@ -85,6 +95,7 @@ static void io_thread_give_back(struct io_thread *thread)
     thread->most_held = held;
     cursor_table_trim(&thread->delivery.cursors);
     malloc_trim(0);
+    io_thread_trim_arena();
 }
 
 /* Drops what is too old. The same second on all threads, so that all of them hold the same window:
