@@ -118,15 +118,6 @@ connections() {
     vm_run server 30 connections | sed -n 1p
 }
 
-# Local addresses of the clients' guest: one for each thousand clients.
-addresses() {
-    local i
-
-    for ((i = 0; i < $1 / 1000 + 1; i++)); do
-        echo "10.0.$((128 + i / 250)).$((1 + i % 250))"
-    done | paste -sd ,
-}
-
 swarm_says() {
     vm_run clients 60 "tail -n 1 /tmp/$1.err" | grep -v '^$' || true
 }
@@ -170,7 +161,7 @@ wave() {
     swarm=$(vm_run clients 30 "start $name stentor-swarm -c $number --transports $transport \
 --ramp $((number / rate + 1)) --connect-timeout 60 --idle $((idle + 10)) --rounds $plan \
 $(directed_option "$number") \
---bind $(addresses "$number") --publish-url http://10.0.0.1:$publish_port \
+--bind \$(addresses $number) --publish-url http://10.0.0.1:$publish_port \
 --json /tmp/$name.json http://10.0.0.1:8080" | sed -n 1p)
     if await_swarm "$name" '^idle:'; then
         sleep 4

@@ -45,6 +45,18 @@ set_up_network() {
     fi
 }
 
+# Local addresses of the clients' guest, one for each thousand clients. They are made here because
+# a line of commands may have 4,095 bytes, as on any terminal.
+addresses() {
+    i=0
+    list=
+    while [ "$i" -le "$(($1 / 1000))" ]; do
+        list=$list,10.0.$((128 + i / 250)).$((1 + i % 250))
+        i=$((i + 1))
+    done
+    echo "${list#,}"
+}
+
 # start NAME COMMAND...: in the background; prints its process number.
 start() {
     name=$1
