@@ -60,7 +60,7 @@ static void publish_array(struct http_conn *http, struct span array)
 
 void publish_envelopes_json(struct http_conn *http)
 {
-    struct span body = json_trim((struct span){http->msg->body.data, http->msg->body.len});
+    struct span body = json_trim(publish_span(&http->msg->body));
     char error[JSON_MAX_ERROR], text[JSON_MAX_ERROR + 40];
 
     if (body.len == 0 || !json_text_valid(body.ptr, body.len, error)) {

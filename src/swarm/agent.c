@@ -152,8 +152,8 @@ static void agent_on_clock(struct agent *agent, struct archive *archive)
     struct archive answer = archive_writer(&bytes);
     uint64_t theirs = 0, ours = clock_ns();
 
-    agent_send_notes(
-        agent); /* after the run, none must be missing when the results are asked for */
+    /* After the run none must be missing when the results are asked for. */
+    agent_send_notes(agent);
     archive_u64(archive, &theirs);
     archive_u64(&answer, &theirs);
     archive_u64(&answer, &ours);
