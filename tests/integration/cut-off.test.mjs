@@ -21,6 +21,7 @@ const seconds = soak || 12;
 const clientsOfKind = soak ? 6 : 3;
 const publishEveryMs = soak ? 10 : 20;
 const ROOMS = ['r0', 'r1', 'r2'];
+const EVENT = 2; // a type of Socket.IO's packets
 
 const config = {
   io_threads: 4,
@@ -101,15 +102,22 @@ const socketioTroubles = {
   // it, and keep what comes until its next one.)
   pollTwice(random, { engine, server, socket, polls, diary }) {
     if (random(4) > 0 || !polls || !socket.connected) return;
+    const Decoder = socket.io.decoder.constructor;
     const poll = request(server.clients, `/socket.io/?EIO=4&transport=polling&sid=${engine.id}`);
-    poll.then(({ text }) => offsetsIn(text).forEach((seq) => diary.stolen.add(seq)), ({ message }) => diary.failedThefts.push(message));
+    poll.then(({ text }) => eventsIn(text, Decoder).forEach((event) => diary.steal(event)), ({ message }) => diary.failedThefts.push(message));
   },
 };
 
-// The offsets of the events in a payload.
-function offsetsIn(payload) {
-  const packets = payload.split('\x1e').map((packet) => (packet[0] === 'b' ? atob(packet.slice(1)) : packet));
-  return packets.flatMap((packet) => packet.match(/\d{16}(?="?\]?$)/)?.map(Number) ?? []);
+// The events in a payload, each with its name and arguments.
+function eventsIn(payload, Decoder) {
+  const events = [];
+  const decoder = new Decoder();
+  decoder.on('decoded', ({ type, data }) => type === EVENT && events.push(data));
+  for (const packet of payload.split('\x1e')) {
+    if (packet[0] === 'b') decoder.add(Buffer.from(packet.slice(1), 'base64'));
+    else if (packet[0] === '4') decoder.add(packet.slice(1));
+  }
+  return events;
 }
 
 async function trouble(random, client, state) {

@@ -18,7 +18,8 @@ const PAUSE_MS = 20; // before who lost its connection tries again
 // anew when the client is told that it cannot go on.
 class Diary {
   lives = [];
-  stolen = new Set(); // seqs that somebody else got in its place
+  stolen = new Set(); // seqs that somebody else got in its place,
+  stolenGaps = []; // and gaps of which somebody else was told
   failedThefts = []; // why somebody else's poll in its place had no answer
 
   begin(start) {
@@ -39,6 +40,11 @@ class Diary {
 
   gap(gap) {
     this.life.gaps.push(gap);
+  }
+
+  steal([event, ...args]) {
+    if (event === 'gap') this.stolenGaps.push(args[0]);
+    else this.stolen.add(Number(args.at(-1)));
   }
 }
 
@@ -195,7 +201,7 @@ export function mistakeIn({ diary, rooms }, log) {
     const got = new Set(seqs);
     const due = log.filter(({ seq, room }) => seq > first && seq <= seqs.at(-1) && (room === null || rooms.includes(room)));
     const missing = ({ seq, room }) => (diary.stolen.has(seq) && !got.has(seq)) ||
-      gaps.some((gap) => gap.room === room && gap.from <= seq && seq <= gap.to);
+      [...gaps, ...diary.stolenGaps].some((gap) => gap.room === room && gap.from <= seq && seq <= gap.to);
     const wanted = due.filter((message) => !missing(message)).map(({ seq }) => seq);
     const at = wanted.findIndex((seq, i) => seq !== seqs[i]);
 
