@@ -78,13 +78,21 @@ const hands = {
   },
 };
 
-// On a busy machine a hand may be too slow to throw; then it tries again.
+// On a busy machine a hand may be too slow to throw; then it tries again, but not before the sprite
+// lies still: one that glides could leave just then, and once more.
 async function throwBy(hand, page, id, side) {
   await page.bringToFront();
   for (let gone = false; !gone;) {
     await hands[hand](page, id, side);
-    gone = await sprite(page, id).waitFor({ state: 'detached', timeout: 3000 }).then(() => true, () => false);
+    gone = await sprite(page, id).waitFor({ state: 'detached', timeout: 10_000 }).then(() => true, () => false);
   }
+}
+
+// Waits for a text of a page that need not be in front: such a page has no animation frames, in which
+// waitForFunction would look.
+function shows(page, selector, text) {
+  const same = ([where, what]) => document.querySelector(where).textContent === what;
+  return page.waitForFunction(same, [selector, text], { polling: 100 });
 }
 
 async function closeAll(...pages) {
@@ -111,9 +119,9 @@ for (const [how, transport] of [['mouse', 'websocket'], ['mouse', 'polling'], ['
     assert.ok(!(await idsOf(from)).includes(id));
     assert.deepEqual([...await idsOf(from), ...await idsOf(to)].sort(), before, 'each exactly once');
     assert.match(await to.locator('#announcer').innerText(), new RegExp(`came from the ${opposite[side]}$`));
-    await from.waitForFunction(() => document.querySelector('#thrown').textContent === '1');
+    await shows(from, '#thrown', '1');
     assert.equal(await number(to, '#caught'), 1);
-    await from.waitForFunction(() => document.querySelector('#members').textContent === '2');
+    await shows(from, '#members', '2');
 
     // It came in at the other edge and flies on: into the page, further than its own size.
     await to.waitForFunction(([what, edge]) => {
