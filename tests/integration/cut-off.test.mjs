@@ -10,6 +10,7 @@ import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { request } from './lib/http.mjs';
+import { payload4 } from './lib/payload.mjs';
 import { handshake } from './lib/raw-websocket.mjs';
 import { RawSocket } from './lib/raw.mjs';
 import { withServer } from './lib/stentord.mjs';
@@ -113,8 +114,8 @@ function eventsIn(payload, Decoder) {
   const events = [];
   const decoder = new Decoder();
   decoder.on('decoded', ({ type, data }) => type === EVENT && events.push(data));
-  for (const packet of payload.split('\x1e')) {
-    if (packet[0] === 'b') decoder.add(Buffer.from(packet.slice(1), 'base64'));
+  for (const packet of payload4.decode(payload)) {
+    if (typeof packet !== 'string') decoder.add(packet);
     else if (packet[0] === '4') decoder.add(packet.slice(1));
   }
   return events;
