@@ -39,7 +39,7 @@ usage: bench/vm.sh [-b BUILD] [-t TRANSPORT] [-c CLIENTS] [-f FEW] [-r ROUNDS] [
   -i  seconds of rest before the messages (default $idle)
   -y  the same clients at bench/sendloop, too, for its cost of a delivery; with -t websocket
   -m  memory of the server's guest in MB (default $server_mb)
-  -M  memory of the clients' guest in MB (default: 512, and 5 KB for each client)
+  -M  memory of the clients' guest in MB (default: 512, and 6 KB for each client)
   -a  how guests run: as virtual machines (kvm), emulated (tcg), or as processes of a User-Mode
       Linux (uml), which is several times as fast as tcg (default: kvm where it works, else tcg)
   -l  seconds until all is given up (default: what it should take, twice)
@@ -74,7 +74,7 @@ done
 [[ $directed == 0 || $yardstick == false ]] || usage # a send loop has no such messages
 
 [[ $ping -gt 0 ]] || ping=$((clients / 400 > 25 ? clients / 400 : 25))
-[[ $client_mb -gt 0 ]] || client_mb=$((512 + clients * 5 / 1024))
+[[ $client_mb -gt 0 ]] || client_mb=$((512 + clients * 6 / 1024))
 vm_descriptors=$((clients + 2000))
 
 # What a plan of rounds comes to: its messages, and its seconds.

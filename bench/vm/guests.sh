@@ -132,13 +132,16 @@ slab_nomerge audit=0 $(vm_parameters "$guest" "$3")" \
 
 # The command of a guest that is a process of this machine's kernel: User-Mode Linux. Each system
 # call in it goes back and forth between two processes, which is much faster on one processor.
+# Its programs are told to do without AVX, whose registers it does not keep (fxsave_only.py).
 vm_uml_command() {
-    local guest=$1 processor=0
+    local guest=$1 processor=0 avx=AVX_Fast_Unaligned_Load,-AVX,-AVX2,-AVX512F,-AVX512BW,-AVX512VL
 
     [[ $guest == server ]] || processor=$(($(nproc) - 1))
-    vm_command=(taskset -c "$processor" "$vm_kernel" "mem=$2M" "initrd=$vm_image" rdinit=/init quiet slab_nomerge
+    vm_command=(taskset -c "$processor" python3 "$bench_dir/vm/fxsave_only.py" "$vm_kernel"
+        "mem=$2M" "initrd=$vm_image" rdinit=/init quiet slab_nomerge
         con=null "con0=null,fd:1" "ssl1=fd:${vm_in[$guest]},fd:${vm_out[$guest]}"
-        "uml_dir=$bench_tmp/uml" "umid=$guest" "vec0:transport=fd,fd=@cable")
+        "uml_dir=$bench_tmp/uml" "umid=$guest" "vec0:transport=fd,fd=@cable"
+        "GLIBC_TUNABLES=glibc.cpu.hwcaps=-$avx")
     read -ra words < <(vm_parameters "$guest" "$3")
     vm_command+=("${words[@]}")
 }

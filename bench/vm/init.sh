@@ -26,6 +26,8 @@ set_up_kernel() {
     echo 65535 >/proc/sys/net/core/netdev_max_backlog
     echo "1024 65535" >/proc/sys/net/ipv4/ip_local_port_range
     echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse
+    # When all clients leave at once, what gets lost of that has to be sent again.
+    echo "$vm_descriptors" >/proc/sys/net/ipv4/tcp_max_orphans
     buffers=$((vm_descriptors * 4)) # pages of 4 KB
     echo "$((buffers / 4)) $((buffers / 2)) $buffers" >/proc/sys/net/ipv4/tcp_mem
     ulimit -n "$vm_descriptors"
