@@ -6,9 +6,9 @@
 
 enum { JOURNAL_FIRST_CAPACITY = 64 };
 
-static struct journal_entry *journal_slot(const struct journal *journal, uint64_t seq)
+static struct journal_entry *journal_slot(const struct journal *journal, uint64_t place)
 {
-    return &journal->ring[seq & (journal->capacity - 1)];
+    return &journal->ring[place & (journal->capacity - 1)];
 }
 
 void journal_init(struct journal *journal, const struct journal_limits *limits, uint64_t head,
@@ -17,8 +17,7 @@ void journal_init(struct journal *journal, const struct journal_limits *limits, 
     ENSURE(limits->count > 0);
     *journal = (struct journal){
         .limits = *limits,
-        .first_seq = head + 1,
-        .next_seq = head + 1,
+        .head = head,
         .drop = drop,
         .arg = arg,
     };
@@ -32,13 +31,11 @@ void journal_set_limits(struct journal *journal, const struct journal_limits *li
 
 static void journal_drop_oldest(struct journal *journal)
 {
-    uint64_t seq = journal->first_seq;
-    struct journal_entry *entry = journal_slot(journal, seq);
-    void *item = entry->item;
+    struct journal_entry entry = *journal_slot(journal, journal->begin);
 
-    journal->bytes -= entry->cost;
-    journal->first_seq++;
-    journal->drop(item, seq, journal->arg);
+    journal->bytes -= entry.cost;
+    journal->begin++;
+    journal->drop(entry.item, entry.seq, journal->arg);
 }
 
 void journal_destroy(struct journal *journal)
@@ -50,7 +47,7 @@ void journal_destroy(struct journal *journal)
     journal->capacity = 0;
 }
 
-/* Doubles the ring; the items move to the places that their numbers have in the larger one. */
+/* Doubles the ring; the items move to where their places are in the larger one. */
 static int journal_grow(struct journal *journal)
 {
     size_t capacity = journal->capacity ? journal->capacity * 2 : JOURNAL_FIRST_CAPACITY;
@@ -58,38 +55,76 @@ static int journal_grow(struct journal *journal)
 
     if (ring == NULL)
         return -1;
-    for (uint64_t seq = journal->first_seq; seq != journal->next_seq; seq++)
-        ring[seq & (capacity - 1)] = *journal_slot(journal, seq);
+    for (uint64_t place = journal->begin; place != journal->end; place++)
+        ring[place & (capacity - 1)] = *journal_slot(journal, place);
     free(journal->ring);
     journal->ring = ring;
     journal->capacity = capacity;
     return 0;
 }
 
-void journal_append(struct journal *journal, void *item, size_t cost, uint64_t time_ms)
+void journal_append(struct journal *journal, void *item, uint64_t seq, size_t cost,
+                    uint64_t time_ms)
 {
+    ENSURE(seq > journal->head);
     while (journal_count(journal) >= journal->limits.count) /* more than one: a new limit */
         journal_drop_oldest(journal);
     if (journal_count(journal) == journal->capacity && journal_grow(journal) < 0) {
         ENSURE(journal->capacity > 0);
         journal_drop_oldest(journal);
     }
-    *journal_slot(journal, journal->next_seq) = (struct journal_entry){item, cost, time_ms};
-    journal->next_seq++;
+    *journal_slot(journal, journal->end++) = (struct journal_entry){item, seq, cost, time_ms};
+    journal->head = seq;
     journal->bytes += cost;
     while (journal->bytes > journal->limits.bytes && journal_count(journal) > 1)
         journal_drop_oldest(journal);
 }
 
+/* The number at a place, which may be the end. */
+static uint64_t journal_seq_at(const struct journal *journal, uint64_t place)
+{
+    return place != journal->end ? journal_slot(journal, place)->seq : journal->head + 1;
+}
+
+uint64_t journal_first(const struct journal *journal)
+{
+    return journal_seq_at(journal, journal->begin);
+}
+
 uint64_t journal_first_after(const struct journal *journal, size_t cost)
 {
-    uint64_t first = journal->first_seq;
+    uint64_t first = journal->begin;
     size_t bytes = journal->bytes + cost;
 
-    while (first < journal->next_seq &&
-           (journal->next_seq - first >= journal->limits.count || bytes > journal->limits.bytes))
+    while (first != journal->end &&
+           (journal->end - first >= journal->limits.count || bytes > journal->limits.bytes))
         bytes -= journal_slot(journal, first++)->cost;
-    return first;
+    return journal_seq_at(journal, first);
+}
+
+/* The place of the oldest item with that number or a higher one. Mostly there are no holes behind
+ * it, and it lies as far from the end as its number from the head. */
+static uint64_t journal_find(const struct journal *journal, uint64_t seq)
+{
+    uint64_t low = journal->begin, high = journal->end;
+
+    if (seq > journal->head || low == high)
+        return high;
+    if (journal->head - seq < high - low) {
+        uint64_t place = high - 1 - (journal->head - seq);
+
+        if (journal_slot(journal, place)->seq == seq)
+            return place;
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (journal_slot(journal, middle)->seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void journal_expire(struct journal *journal, uint64_t now_ms)
@@ -97,7 +132,7 @@ void journal_expire(struct journal *journal, uint64_t now_ms)
     if (journal->limits.age_ms == 0)
         return;
     while (journal_count(journal) > 0) {
-        uint64_t time_ms = journal_slot(journal, journal->first_seq)->time_ms;
+        uint64_t time_ms = journal_slot(journal, journal->begin)->time_ms;
 
         /* The item's time may be another thread's, and so a little ahead of `now_ms`. */
         if (now_ms <= time_ms || now_ms - time_ms <= journal->limits.age_ms)
@@ -108,7 +143,21 @@ void journal_expire(struct journal *journal, uint64_t now_ms)
 
 void *journal_get(const struct journal *journal, uint64_t seq)
 {
-    if (seq < journal->first_seq || seq >= journal->next_seq)
+    uint64_t place = journal_find(journal, seq);
+
+    if (place == journal->end || journal_slot(journal, place)->seq != seq)
         return NULL;
-    return journal_slot(journal, seq)->item;
+    return journal_slot(journal, place)->item;
+}
+
+uint64_t journal_before(const struct journal *journal, uint64_t seq)
+{
+    uint64_t place = journal_find(journal, seq);
+
+    return place != journal->begin ? journal_slot(journal, place - 1)->seq : 0;
+}
+
+size_t journal_count_after(const struct journal *journal, uint64_t seq)
+{
+    return (size_t)(journal->end - journal_find(journal, seq + 1));
 }

@@ -89,7 +89,9 @@ static const char *admin_lag_text(const struct cursor *cursor)
 static json_t *admin_session_json(const struct session *session)
 {
     const struct cursor *cursor = session_cursor(session);
-    uint64_t head = journal_head(&session->delivery->journal);
+    size_t behind = cursor->lag != SESSION_CURRENT
+                        ? journal_count_after(&session->delivery->journal, cursor->seq)
+                        : 0;
     char id[SESSION_ID_TEXT], peer[PEER_TEXT] = "";
     json_t *rooms = json_array();
 
@@ -103,9 +105,7 @@ static json_t *admin_session_json(const struct session *session)
         "{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "session", id, "connection",
         (json_int_t)(session->conn != NULL ? session->conn->number : 0), "address", peer,
         "transport", dialect_name((enum dialect)cursor->dialect), "state", admin_lag_text(cursor),
-        "behind",
-        (json_int_t)(cursor->lag != SESSION_CURRENT && head > cursor->seq ? head - cursor->seq : 0),
-        "rooms", rooms);
+        "behind", (json_int_t)behind, "rooms", rooms);
 }
 
 static void admin_take_session(struct admin_gather *gather, struct session *session)

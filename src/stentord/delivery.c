@@ -204,8 +204,7 @@ unsigned delivery_accept(struct delivery *delivery, struct message *message)
 
     OWNER_ASSERT(delivery->owner);
     OBJ_CHECK(message, MESSAGE_MAGIC);
-    ENSURE(message->seq == journal_head(&delivery->journal) + 1);
-    journal_append(&delivery->journal, message, message->cost, message->time_ms);
+    journal_append(&delivery->journal, message, message->seq, message->cost, message->time_ms);
     delivery_count_journal(delivery);
     for (size_t i = 0; i < delivery_target_count(message); i++) {
         struct span name = delivery_target(message, i);
@@ -237,7 +236,7 @@ static bool delivery_too_soon(const struct delivery *delivery, const struct mess
 {
     uint64_t first = journal_first_after(&delivery->journal, message->cost);
 
-    return !delivery->stopping && first > delivery->journal.first_seq &&
+    return !delivery->stopping && first > journal_first(&delivery->journal) &&
            (delivery->moved_count > 0 || fanout_owes(delivery, first));
 }
 

@@ -118,10 +118,12 @@ uint64_t fanout_wake(struct delivery *delivery, uint64_t now_ns)
 static struct message *fanout_single(const struct delivery *delivery, const struct room *room)
 {
     struct message *message;
+    uint64_t before;
 
     if (delivery->fanout_count != 1 || room->fanout.first != room->fanout.last)
         return NULL;
-    if (room->trimmed + 1 >= room->fanout.first) /* a gap may have to be told before */
+    before = journal_before(&delivery->journal, room->fanout.first);
+    if (room->trimmed >= before) /* a gap may have to be told first */
         return NULL;
     message = journal_get(&delivery->journal, room->fanout.last);
     return message != NULL && message->except_count == 0 ? message : NULL;

@@ -247,7 +247,7 @@ static struct message *fixture_message(struct fixture *fixture, struct fixture_a
         1);
     free(data);
     ENSURE(message != NULL);
-    message->seq = ++fixture->head;
+    message->seq = fixture->head += 1 + fixture->holes;
     message->time_ms = clock_ms();
     ENSURE(message_encoding(message, DIALECT_NATIVE, &delivery->encoder) != NULL);
     message->cost = message_size(message);

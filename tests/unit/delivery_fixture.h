@@ -37,6 +37,7 @@ struct fixture {
     struct server server;
     struct io_thread thread;
     uint64_t head;
+    unsigned holes; /* between two messages' seqs; 0 unless the test says otherwise */
 };
 
 /* `options` is text in the configuration's format. */

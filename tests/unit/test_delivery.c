@@ -689,13 +689,14 @@ static void model_check(struct model_client *m)
     m->due_count = m->client.seen_count = m->client.gap_count = 0;
 }
 
-static void test_model(void **state)
+static void run_model(unsigned holes)
 {
     static struct model_client models[MODEL_CLIENTS];
     struct fixture f;
 
-    (void)state;
+    memset(models, 0, sizeof(models));
     fixture_open(&f, "journal = { messages = 40; bytes = 1048576; age = 0; }; recovery_time = 60;");
+    f.holes = holes;
     for (unsigned i = 0; i < MODEL_CLIENTS; i++) {
         if (i % 3 == 2)
             fixture_connect_polling(&f, &models[i].client, f.head);
@@ -734,6 +735,18 @@ static void test_model(void **state)
     for (unsigned i = 0; i < MODEL_CLIENTS; i++)
         fixture_disconnect(&models[i].client);
     fixture_close(&f);
+}
+
+static void test_model(void **state)
+{
+    (void)state;
+    run_model(0);
+}
+
+static void test_model_with_numbers_given(void **state)
+{
+    (void)state;
+    run_model(99999);
 }
 
 /* Mail that looks how far the fan-out has come when it is opened. */
@@ -798,6 +811,7 @@ int main(void)
         cmocka_unit_test(test_poll_comes_too_late),
         cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_model),
+        cmocka_unit_test(test_model_with_numbers_given),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

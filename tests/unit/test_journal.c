@@ -5,7 +5,7 @@
 /* Items are their own numbers, so that every drop and every lookup can be checked. */
 struct fixture {
     struct journal journal;
-    uint64_t next_drop; /* items leave in order */
+    uint64_t dropped; /* the number of the last that left; they leave in order */
     unsigned drops;
 };
 
@@ -18,21 +18,23 @@ static void drop(void *item, uint64_t seq, void *arg)
 {
     struct fixture *fixture = arg;
 
-    assert_int_equal(seq, fixture->next_drop);
+    assert_true(seq > fixture->dropped);
     assert_ptr_equal(item, item_of(seq));
-    fixture->next_drop++;
+    fixture->dropped = seq;
     fixture->drops++;
 }
 
 static void start(struct fixture *fixture, struct journal_limits limits, uint64_t head)
 {
-    *fixture = (struct fixture){.next_drop = head + 1};
+    *fixture = (struct fixture){.dropped = head};
     journal_init(&fixture->journal, &limits, head, drop, fixture);
 }
 
 static void append(struct fixture *fixture, size_t cost, uint64_t now_ms)
 {
-    journal_append(&fixture->journal, item_of(fixture->journal.next_seq), cost, now_ms);
+    uint64_t seq = journal_head(&fixture->journal) + 1;
+
+    journal_append(&fixture->journal, item_of(seq), seq, cost, now_ms);
 }
 
 static void finish(struct fixture *fixture)
@@ -132,7 +134,7 @@ static void limits_can_change(void **state)
     assert_int_equal(journal_first_after(&f.journal, 1), 92);
     append(&f, 1, 0);
     assert_int_equal(journal_count(&f.journal), 10);
-    assert_int_equal(f.journal.first_seq, 92);
+    assert_int_equal(journal_first(&f.journal), 92);
     journal_set_limits(&f.journal, &(struct journal_limits){.count = 200, .bytes = 5});
     append(&f, 1, 0);
     assert_int_equal(journal_count(&f.journal), 5);
@@ -237,27 +239,60 @@ static void large_numbers_work(void **state)
         append(&f, 1, 0);
     assert_int_equal(journal_head(&f.journal), (UINT64_C(1) << 53) - 1);
     assert_int_equal(journal_count(&f.journal), 70);
-    assert_int_equal(f.journal.first_seq, (UINT64_C(1) << 53) - 70);
+    assert_int_equal(journal_first(&f.journal), (UINT64_C(1) << 53) - 70);
     finish(&f);
 }
 
-/* Any sequence of calls gives what a plain list would give. */
+static void holes_are_no_items(void **state)
+{
+    static const uint64_t seqs[] = {50, 51, 60, 61, 62, 1000000};
+    struct fixture f;
+
+    (void)state;
+    start(&f, (struct journal_limits){.count = 100, .bytes = 1000}, 41);
+    assert_int_equal(journal_first(&f.journal), 42);
+    assert_int_equal(journal_first_after(&f.journal, 1), 42);
+    assert_int_equal(journal_before(&f.journal, 50), 0);
+    for (size_t i = 0; i < ARRAY_LEN(seqs); i++)
+        journal_append(&f.journal, item_of(seqs[i]), seqs[i], 1, 0);
+    assert_int_equal(journal_head(&f.journal), 1000000);
+    assert_int_equal(journal_first(&f.journal), 50);
+    for (size_t i = 0; i < ARRAY_LEN(seqs); i++) {
+        assert_ptr_equal(journal_get(&f.journal, seqs[i]), item_of(seqs[i]));
+        assert_int_equal(journal_before(&f.journal, seqs[i]), i > 0 ? seqs[i - 1] : 0);
+        assert_int_equal(journal_count_after(&f.journal, seqs[i]), ARRAY_LEN(seqs) - 1 - i);
+    }
+    assert_null(journal_get(&f.journal, 49));
+    assert_null(journal_get(&f.journal, 52));
+    assert_null(journal_get(&f.journal, 63));
+    assert_null(journal_get(&f.journal, 999999));
+    assert_null(journal_get(&f.journal, 1000001));
+    assert_int_equal(journal_before(&f.journal, 59), 51);
+    assert_int_equal(journal_before(&f.journal, 2000000), 1000000);
+    assert_int_equal(journal_count_after(&f.journal, 0), 6);
+    assert_int_equal(journal_count_after(&f.journal, 2000000), 0);
+    finish(&f);
+}
+
+/* Any sequence of calls gives what a plain list would give; every other one has holes. */
 static void agrees_with_a_simple_model(void **state)
 {
     enum { STEPS = 20000 };
     static size_t costs[STEPS];
-    static uint64_t times[STEPS];
-    uint64_t seed = 1, now = 5, first = 0, next = 0;
+    static uint64_t times[STEPS], seqs[STEPS];
+    uint64_t seed = 1, now = 5, first = 0, next = 0, head = 1000;
     size_t bytes = 0;
     struct fixture f;
 
     (void)state;
-    start(&f, (struct journal_limits){.count = 150, .bytes = 5000, .age_ms = 100}, 1000);
+    start(&f, (struct journal_limits){.count = 150, .bytes = 5000, .age_ms = 100}, head);
     for (unsigned i = 0; i < STEPS; i++) {
         now += unit_random(&seed) % 3;
         costs[next] = unit_random(&seed) % 100 == 0 ? 9000 : unit_random(&seed) % 60;
         times[next] = now;
-        append(&f, costs[next], now);
+        head += i / 1000 % 2 == 0 ? 1 : 1 + unit_random(&seed) % 50;
+        seqs[next] = head;
+        journal_append(&f.journal, item_of(head), head, costs[next], now);
         bytes += costs[next++];
         while (next - first > 150 || (bytes > 5000 && next - first > 1))
             bytes -= costs[first++];
@@ -268,8 +303,15 @@ static void agrees_with_a_simple_model(void **state)
         }
         assert_int_equal(journal_count(&f.journal), next - first);
         assert_int_equal(f.journal.bytes, bytes);
-        assert_int_equal(f.journal.first_seq, first + 1001);
-        assert_int_equal(f.journal.next_seq, next + 1001);
+        assert_int_equal(journal_first(&f.journal), first < next ? seqs[first] : head + 1);
+        assert_int_equal(journal_head(&f.journal), head);
+        if (first < next) {
+            uint64_t held = first + unit_random(&seed) % (next - first);
+            assert_ptr_equal(journal_get(&f.journal, seqs[held]), item_of(seqs[held]));
+            assert_int_equal(journal_count_after(&f.journal, seqs[held]), next - held - 1);
+            assert_int_equal(journal_before(&f.journal, seqs[held]),
+                             held > first ? seqs[held - 1] : 0);
+        }
     }
     finish(&f);
 }
@@ -288,6 +330,7 @@ int main(void)
         cmocka_unit_test(item_of_the_future_is_not_old),
         cmocka_unit_test(growth_keeps_every_item),
         cmocka_unit_test(large_numbers_work),
+        cmocka_unit_test(holes_are_no_items),
         cmocka_unit_test(agrees_with_a_simple_model),
     };
 
