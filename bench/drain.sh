@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Drains a server with many Socket.IO clients while another takes its port: when they leave, when
-# they are back, how many come per second, and what they got until then. See bench/README.md.
+# Drains a server with many Socket.IO clients, which it hands over to another that takes its port:
+# when they leave, when they are back, how many come per second, and what they got. See
+# bench/README.md.
 # shellcheck disable=SC1091,SC2034,SC2154 # lib.sh sets some variables, and reads others
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -35,10 +36,11 @@ done
 [[ $OPTIND -gt $# ]] || usage
 
 bench_raise_files $((clients * 3 / 2 + 100))
-bench_start_stentord first "recovery_time = 120; drain_time = $seconds;"
-first=$bench_pid first_clients=$bench_clients first_admin=$bench_admin
 bench_start_stentord second "recovery_time = 120;"
 second_admin=$bench_admin
+bench_start_stentord first "recovery_time = 120; drain_time = $seconds; \
+successor = \"http://$second_admin\";"
+first=$bench_pid first_clients=$bench_clients first_admin=$bench_admin
 
 nodes=() inputs=()
 for ((i = 0; i < processes; i++)); do
@@ -53,16 +55,19 @@ for ((i = 0; i < processes; i++)); do
 done
 bench_wait_clients "$first_admin" "$clients" 120
 
-# A message to both servers, again and again: what is published once must reach every client that
-# has not left yet.
+# A message to both servers, with the same number, again and again: what is published must reach
+# every client, by one of them.
 publish() {
-    local n=0
+    local n=0 seq server
 
-    while true; do
-        curl -s -o /dev/null -d "$n" "http://$first_admin/publish/*/n" || true
-        curl -s -o /dev/null -d "$n" "http://$second_admin/publish/*/n" || true
+    while [[ ! -e $bench_tmp/enough ]]; do
+        seq=$(date +%s%6N)
+        for server in "$first_admin" "$second_admin"; do
+            curl -s -o /dev/null -d "$n" "http://$server/publish/*/n?seq=$seq" || true
+        done
+        echo "$n" >"$bench_tmp/published"
         n=$((n + 1))
-        sleep 1
+        sleep 0.2
     done
 }
 publish &
@@ -94,7 +99,9 @@ curl -fsS -X POST "http://$second_admin/reload" >/dev/null
 wait "$first" || bench_die "the first server did not end well"
 ended=$(date +%s%3N)
 sleep 10
-kill "$publisher"
+touch "$bench_tmp/enough"
+wait "$publisher"
+sleep 2
 bench_stop "$counter"
 for input in "${inputs[@]}"; do
     exec {input}>&-
@@ -117,6 +124,7 @@ def per_second(times):
     fullest = max(bisect.bisect_left(times, ms + 1000) - i for i, ms in enumerate(times))
     mean = len(times) * 1000 / (times[-1] - times[0])
     return {"mean": round(mean, 1), "max": fullest, "max_over_mean": round(fullest / mean, 2)}
+published = int(open(f"{directory}/published").read())
 counted = [tuple(map(int, line.split())) for line in open(f"{directory}/counted")]
 counted = [(ms - $begun, count) for ms, count in counted if ms >= $begun]
 def fullest_counted(counted):
@@ -132,8 +140,9 @@ result = {
     "back_ms": {"first": back[0], "half": back[len(back) // 2], "last": back[-1]},
     "leaves_per_second": per_second(left), "returns_per_second": per_second(back),
     "leaves_per_second_max_by_the_server": fullest_counted(counted), "node_lag_ms": lag,
-    "holes_before_leaving": sum(client["holes"] for client in clients),
-    "recovered": sum(bool(client["recovered"]) for client in clients),
+    "published": published + 1, "recovered": sum(bool(client["recovered"]) for client in clients),
+    "holes_or_doubles": sum(client["holes"] for client in clients),
+    "without_the_last_message": sum(client["last"] != published for client in clients),
     "reasons": Counter(client["reason"] for client in clients if "reason" in client),
 }
 json.dump(result, open(output, "w"), indent=2)

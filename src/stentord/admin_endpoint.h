@@ -21,5 +21,6 @@ extern const struct endpoint admin_log_level_endpoint;
 extern const struct endpoint admin_check_endpoint;
 extern const struct endpoint admin_reload_endpoint;
 extern const struct endpoint admin_drain_endpoint;
+extern const struct endpoint admin_adopt_endpoint;
 
 #endif

@@ -5,10 +5,9 @@
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
 
-int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t head)
+int broadcast_init(struct broadcast *broadcast, struct server *server)
 {
     broadcast->server = server;
-    broadcast->head = head;
     broadcast->config = config_ref(server->config);
     encoder_init(&broadcast->encoder, broadcast->config, &broadcast->stats);
     return stage_init(&broadcast->stage, "broadcast", broadcast);
@@ -52,9 +51,9 @@ static void broadcast_message(struct broadcast *broadcast, struct publish_reques
     struct message *message = request->items[index].message;
 
     request->items[index].message = NULL;
-    request->items[index].seq = message->seq = ++broadcast->head;
+    request->items[index].seq = message->seq =
+        numbering_advance(&server->numbering, message->seq);
     message->time_ms = clock_ms();
-    atomic_store_explicit(&server->newest_seq, message->seq, memory_order_relaxed);
     message->receipt = request;
     message->receipt_index = index;
     broadcast_encode(broadcast, message);
@@ -68,6 +67,23 @@ static void broadcast_message(struct broadcast *broadcast, struct publish_reques
     }
 }
 
+/* Can all messages have the numbers that their publisher wants? */
+static bool broadcast_may_number(struct broadcast *broadcast, struct publish_request *request)
+{
+    uint64_t newest = numbering_newest(&broadcast->server->numbering);
+
+    for (unsigned i = 0; i < request->count; i++) {
+        uint64_t wanted = request->items[i].message->seq;
+
+        if (wanted > 0 && wanted <= newest) {
+            request->not_above = newest;
+            return false;
+        }
+        newest = wanted > 0 ? wanted : newest + 1;
+    }
+    return true;
+}
+
 static void broadcast_open_request(struct mail *mail, void *self)
 {
     struct broadcast *broadcast = self;
@@ -76,6 +92,10 @@ static void broadcast_open_request(struct mail *mail, void *self)
 
     OWNER_ASSERT(&broadcast->stage.owner);
     OBJ_CHECK(request, PUBLISH_REQUEST_MAGIC);
+    if (!broadcast_may_number(broadcast, request)) {
+        publish_request_answer(request);
+        return;
+    }
     atomic_store_explicit(&request->outstanding,
                           (unsigned)count * broadcast->server->io_thread_count,
                           memory_order_relaxed);

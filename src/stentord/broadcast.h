@@ -21,10 +21,9 @@ struct broadcast {
     struct stats stats;
     struct config *config; /* a reference */
     struct encoder encoder;
-    uint64_t head; /* the seq of the newest message */
 };
 
-int broadcast_init(struct broadcast *broadcast, struct server *server, uint64_t head) MUST_CHECK;
+int broadcast_init(struct broadcast *broadcast, struct server *server) MUST_CHECK;
 void broadcast_destroy(struct broadcast *broadcast);
 
 /* Another configuration, before the message that comes next. */

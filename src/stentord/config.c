@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config_priv.h"
+#include "handover.h"
 #include "privileges.h"
 #include "stentor/base/log.h"
 #include "stentor/base/obj.h"
@@ -264,6 +265,9 @@ static void config_understand(struct config_reader *reader, const config_setting
     if (*config->access_log != '\0' && *config->access_log != '/')
         config_mistake(reader, config_setting_get_member(root, "access_log"), "access_log",
                        "\"%s\": the path must begin with /", config->access_log);
+    if (*config->successor != '\0' && handover_url_error(config->successor) != NULL)
+        config_mistake(reader, config_setting_get_member(root, "successor"), "successor",
+                       "\"%s\": %s", config->successor, handover_url_error(config->successor));
     if (!config_is_token(config->sticky_cookie))
         config_mistake(reader, config_setting_get_member(root, "sticky_cookie"), "sticky_cookie",
                        "\"%s\" is no cookie's name: letters, digits, - and _ will do",

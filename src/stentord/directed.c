@@ -141,5 +141,5 @@ void directed_post(struct directed *directed)
 
     atomic_fetch_add_explicit(&server->directed_in_flight, directed->bytes, memory_order_relaxed);
     directed->mail.open = directed_open;
-    stage_post(&server->io_threads[directed->to[0]].stage, &directed->mail);
+    stage_post(&io_thread_of_id(server, directed->to)->stage, &directed->mail);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "handover.h"
 #include "io_thread.h"
 #include "notify.h"
 #include "server.h"
@@ -62,6 +63,8 @@ static void drain_open_running(struct mail *mail, void *self)
     thread->farewell.last_ms = clock_ms();
     thread->farewell.end_ms = CONTAINER_OF(mail, struct drain_mail, mail)->end_ms;
     thread->farewell.draining = true;
+    if (handover_active(&thread->server->handover))
+        recovery_hand_over(thread);
 }
 
 static void drain_open_acceptor(struct mail *mail, void *self)
@@ -93,6 +96,8 @@ static void drain_start(struct server *server, unsigned seconds)
     log_info("server", "draining: %llu clients leave within %u seconds", drain_clients(server),
              seconds);
     notify_stopping(seconds + DRAIN_STOP_MS / 1000 + 1);
+    if (handover_start(server))
+        log_info("server", "what is kept of them goes to %s", server->config->successor);
     drain->phase = DRAIN_RUNNING;
     drain->end_ms = clock_ms() + (uint64_t)seconds * 1000;
     for (unsigned i = 0; i < server->io_thread_count; i++) {
@@ -134,15 +139,16 @@ static void drain_on_poll(evutil_socket_t fd, short events, void *arg)
     struct server *server = arg;
     struct drain *drain = &server->drain;
     bool over = clock_ms() >= drain->end_ms;
+    unsigned handed = handover_outstanding(&server->handover);
 
     (void)fd;
     (void)events;
-    if (drain->phase == DRAIN_RUNNING && !over && drain_clients(server) > 0) {
+    if (drain->phase == DRAIN_RUNNING && !over && drain_clients(server) + handed > 0) {
         drain_close_listeners(server);
         drain_poll_later(server);
     } else if (drain->phase == DRAIN_RUNNING) {
         drain_stop(server);
-    } else if (!over && server_open_conns(server) > 0) {
+    } else if (!over && (handed > 0 || server_open_conns(server) > 0)) {
         drain_poll_later(server);
     } else {
         event_base_loopbreak(server->main.base);

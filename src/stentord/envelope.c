@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "numbering.h"
 #include "stentor/wire/socket_io.h"
+
+/* 2^53, below which numbers of JSON are exact. */
+#define ENVELOPE_MAX_SEQ 9007199254740992.0
 
 /* One envelope while it is being read. */
 struct envelope {
@@ -92,6 +96,19 @@ static bool envelope_read_namespace(struct envelope *envelope, const json_t *val
     return true;
 }
 
+/* Clients, who have no say in the order of messages, cannot number them. */
+static bool envelope_read_seq(struct envelope *envelope, const json_t *value)
+{
+    double seq = json_is_number(value) ? json_number_value(value) : 0;
+    const char *wrong;
+
+    if (envelope->context->fixed_namespace)
+        return envelope_fail(envelope, "only who publishes over HTTP can give \"seq\"");
+    envelope->publication.seq = seq > 0 && seq < ENVELOPE_MAX_SEQ ? (uint64_t)seq : 0;
+    wrong = numbering_refusal(envelope->publication.seq);
+    return wrong == NULL || envelope_fail(envelope, wrong);
+}
+
 static bool envelope_read_to(struct envelope *envelope, const json_t *value)
 {
     const struct envelope_context *context = envelope->context;
@@ -102,7 +119,7 @@ static bool envelope_read_to(struct envelope *envelope, const json_t *value)
     if (id.ptr == NULL)
         return envelope_fail(envelope, "\"to\" must be a text, a session's id");
     context->to->given = true;
-    context->to->known = session_id_parse(context->to->id, id.ptr, id.len, context->io_threads);
+    context->to->known = session_id_parse(context->to->id, id.ptr, id.len, SESSION_ID_ANY_SERVER);
     context->to->neighbour =
         context->fixed_namespace && grid_direction_parse(id.ptr, id.len, &context->to->direction);
     return true;
@@ -116,8 +133,8 @@ static const char *envelope_check_to(const struct envelope *envelope)
 
     if (to == NULL || !to->given)
         return NULL;
-    if (publication->except_count + publication->key.len > 0)
-        return "with \"to\" there is no except and no key";
+    if (publication->except_count + publication->key.len + publication->seq > 0)
+        return "with \"to\" there is no except, no key and no seq";
     if (to->neighbour && publication->room_count != 1)
         return "a neighbour is one in a room: name it in \"room\"";
     if (!to->neighbour && publication->room_count > 0)
@@ -148,6 +165,8 @@ static bool envelope_read_member(struct envelope *envelope, const char *name, co
         return (json_is_string(value) && publication->key.len <= MESSAGE_MAX_NAME) ||
                envelope_fail(envelope, "\"key\" must be a text of at most 256 bytes");
     }
+    if (strcmp(name, "seq") == 0)
+        return envelope_read_seq(envelope, value);
     if (envelope->context->fixed_namespace &&
         (strcmp(name, "type") == 0 || strcmp(name, "id") == 0))
         return true; /* of the native command that the envelope is */

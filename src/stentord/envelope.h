@@ -33,9 +33,9 @@ struct envelope_context {
     struct envelope_to *to; /* filled in; NULL: the message is for rooms */
 };
 
-/* The message of one envelope {namespace, room | rooms, except, event, data | args, key}, or with
- * `to`, which takes neither except nor key, and a room only for a neighbour; `text` has been
- * accepted by json_text_valid. NULL after a mistake: `error` is a sentence. */
+/* The message of one envelope {namespace, room | rooms, except, event, data | args, key,
+ * seq}, or with `to`, which takes none of except, key and seq, and a room only for a neighbour;
+ * `text` has been accepted by json_text_valid. NULL after a mistake: `error` is a sentence. */
 struct message *envelope_parse(const struct envelope_context *context, struct span text,
                                char error[ENVELOPE_ERROR]) MUST_CHECK;
 

@@ -240,6 +240,11 @@ void io_thread_give_message(struct io_thread *thread, struct http_message *messa
     free(message);
 }
 
+struct io_thread *io_thread_of_id(const struct server *server, const uint8_t id[SESSION_ID_BYTES])
+{
+    return &server->io_threads[id[0] % server->io_thread_count];
+}
+
 void io_thread_open_accepted(struct mail *mail, void *self)
 {
     struct io_thread *thread = self;

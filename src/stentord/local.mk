@@ -8,6 +8,7 @@ libstentord_a_SOURCES = \
 	src/stentord/address_table.c src/stentord/address_table.h \
 	src/stentord/admin_command.c src/stentord/admin_command.h \
 	src/stentord/admin_control.c src/stentord/admin_endpoint.h src/stentord/admin_health.c \
+	src/stentord/admin_adopt.c \
 	src/stentord/admin_check.c src/stentord/admin_clients.c \
 	src/stentord/admin_gather.c src/stentord/admin_gather.h \
 	src/stentord/admin_metrics.c src/stentord/admin_rooms.c src/stentord/admin_status.c \
@@ -40,6 +41,7 @@ libstentord_a_SOURCES = \
 	src/stentord/envelope.c src/stentord/envelope.h \
 	src/stentord/fanout.c src/stentord/fanout.h \
 	src/stentord/grid.c src/stentord/grid.h \
+	src/stentord/handover.c src/stentord/handover.h \
 	src/stentord/heartbeat.c src/stentord/heartbeat.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
@@ -51,6 +53,7 @@ libstentord_a_SOURCES = \
 	src/stentord/native_client.c src/stentord/native_client.h \
 	src/stentord/neighbours.c src/stentord/neighbours.h \
 	src/stentord/notify.c src/stentord/notify.h \
+	src/stentord/numbering.c src/stentord/numbering.h \
 	src/stentord/opening.c src/stentord/opening.h \
 	src/stentord/options.def \
 	src/stentord/outq.c src/stentord/outq.h \
@@ -67,6 +70,7 @@ libstentord_a_SOURCES = \
 	src/stentord/publish_endpoint.c src/stentord/publish_endpoint.h \
 	src/stentord/publish_envelopes.c src/stentord/publish_target.c \
 	src/stentord/recovery.c src/stentord/recovery.h \
+	src/stentord/recovery_record.c src/stentord/recovery_record.h \
 	src/stentord/reload.c src/stentord/reload.h \
 	src/stentord/rlimits.c src/stentord/rlimits.h \
 	src/stentord/redirect.c src/stentord/redirect.h \
@@ -113,7 +117,7 @@ CLEANFILES += status_page.inc
 EXTRA_DIST += src/stentord/status_page.html
 
 stentord_SOURCES = src/stentord/main.c
-stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS)
+stentord_LDADD = libstentord.a $(COMMON_LIBS) $(LIBEVENT_EXTRA_LIBS) $(LIBCONFIG_LIBS)
 
 # Tests of the library; the fixture is a thread's worth of server without a thread.
 stentord_unit_tests = \
@@ -128,7 +132,7 @@ stentord_unit_tests = \
 	tests/unit/test_poller \
 	tests/unit/test_tls_conn \
 	tests/unit/test_tls_ticket
-stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
+stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBEVENT_EXTRA_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
 delivery_fixture = tests/unit/delivery_fixture.c tests/unit/delivery_fixture.h
 
 tests_unit_test_address_table_LDADD = $(stentord_test_ldadd)

@@ -75,6 +75,7 @@ struct message *message_new(const struct publication *p, unsigned io_threads)
     message->attachments = (struct refbuf **)(void *)((char *)table + names);
     char *text = (char *)message->attachments + attachments;
 
+    message->seq = p->seq;
     message->namespace = p->namespace;
     message->rooms = message_copy_names(&table, &text, p->rooms, p->room_count);
     message->room_count = p->room_count;

@@ -40,6 +40,7 @@ struct publication {
     struct span key;                   /* for conflation; empty: none */
     struct refbuf *const *attachments; /* for the placeholders in args */
     size_t attachment_count;
+    uint64_t seq; /* the number that it is to have; 0: the next one */
 };
 
 /* The way of one message to one I/O thread. */
@@ -61,7 +62,7 @@ struct message_response {
 struct message {
     unsigned magic;
     atomic_uint refs;
-    uint64_t seq;
+    uint64_t seq;     /* before it is ordered: as in the publication */
     uint64_t time_ms; /* of the monotonic clock, when it got its seq */
     size_t allocated; /* bytes of this struct and what lies behind it */
     size_t cost;      /* bytes of memory that it takes in a journal */

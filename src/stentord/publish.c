@@ -66,11 +66,15 @@ static void publish_open_answer(struct mail *mail, void *self)
     publish_request_free(&request);
 }
 
+void publish_request_answer(struct publish_request *request)
+{
+    request->mail.open = publish_open_answer;
+    stage_post(request->origin, &request->mail);
+}
+
 void publish_request_accepted(struct publish_request *request, unsigned index, unsigned clients)
 {
     atomic_fetch_add_explicit(&request->items[index].clients, clients, memory_order_relaxed);
-    if (atomic_fetch_sub_explicit(&request->outstanding, 1, memory_order_acq_rel) > 1)
-        return;
-    request->mail.open = publish_open_answer;
-    stage_post(request->origin, &request->mail);
+    if (atomic_fetch_sub_explicit(&request->outstanding, 1, memory_order_acq_rel) == 1)
+        publish_request_answer(request);
 }

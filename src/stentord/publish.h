@@ -6,7 +6,8 @@
  *   new        filled by the I/O thread that made it (publish_request_new, ..._add)
  *   submitted  travels to the broadcast stage, which orders its messages, and is then looked at by
  *              every I/O thread that accepts one of them (atomics alone)
- *   answered   back on its own I/O thread as a mail: `done` is called, and the request is freed
+ *   answered   back on its own I/O thread as a mail, also when it could not be ordered: `done` is
+ *              called, and the request is freed
  */
 #ifndef STENTORD_PUBLISH_H
 #define STENTORD_PUBLISH_H
@@ -30,7 +31,8 @@ struct publish_request {
     struct stage *origin;                                         /* who wants the answer */
     void (*done)(struct publish_request *request, void *context); /* NULL: nobody wants one */
     void *context; /* of the origin thread, which sets it to NULL when it loses interest */
-    size_t bytes;  /* of its messages */
+    size_t bytes;       /* of its messages */
+    uint64_t not_above; /* not 0: nothing was published, since a number is not above this one */
     atomic_size_t *in_flight; /* what they count in while it is submitted; NULL before */
     atomic_uint outstanding;  /* acceptances that are still to come */
     char what[PUBLISH_WHAT]; /* for the access log: the first message's namespace, room and event */
@@ -52,6 +54,9 @@ void publish_request_describe(struct publish_request *request, const struct conf
 
 /* Frees a request that was not submitted, or that has been answered. */
 void publish_request_free(struct publish_request **request);
+
+/* Sends the request home as it is: at once, when nothing of it has been published. */
+void publish_request_answer(struct publish_request *request);
 
 /* An I/O thread has taken in item `index` and counts `clients` members. The last one sends the
  * request home. */

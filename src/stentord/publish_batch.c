@@ -151,14 +151,11 @@ static void publish_batch_settle(struct publish_batch *batch)
     publish_batch_free(&batch);
 }
 
-static void publish_batch_published(struct publish_request *request, void *context)
+/* Takes over what became of the messages for rooms. */
+static void publish_batch_take(struct publish_batch *batch, struct publish_request *request)
 {
-    struct publish_batch *batch;
     size_t published = 0;
 
-    OBJ_CAST(batch, context, PUBLISH_BATCH_MAGIC);
-    if (batch->http != NULL)
-        publish_endpoint_log(batch->http, request);
     for (size_t i = 0; i < batch->count; i++) {
         struct publish_batch_item *item = &batch->items[i];
 
@@ -167,7 +164,6 @@ static void publish_batch_published(struct publish_request *request, void *conte
         item->seq = request->items[published].seq;
         item->clients = atomic_load(&request->items[published++].clients);
     }
-    publish_batch_settle(batch);
 }
 
 static void publish_batch_delivered(struct directed *directed)
@@ -190,6 +186,50 @@ static void publish_batch_on_abort(struct http_conn *http, void *context)
 
 static const struct http_waiter publish_batch_waiter = {.on_abort = publish_batch_on_abort};
 
+static void publish_batch_send(struct publish_batch *batch, size_t index)
+{
+    struct directed *directed = batch->items[index].directed;
+
+    batch->items[index].directed = NULL;
+    directed->done = publish_batch_delivered;
+    directed->context = batch;
+    directed->ack = index;
+    directed_post(directed);
+}
+
+static void publish_batch_send_all(struct publish_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->items[i].directed != NULL)
+            publish_batch_send(batch, i);
+}
+
+/* Nothing was published, so nothing is sent either. */
+static void publish_batch_refuse(struct publish_batch *batch, const struct publish_request *request)
+{
+    if (batch->http != NULL) {
+        publish_endpoint_refuse_seq(batch->http, request);
+        http_conn_resume(batch->http);
+    }
+    publish_batch_free(&batch);
+}
+
+static void publish_batch_published(struct publish_request *request, void *context)
+{
+    struct publish_batch *batch;
+
+    OBJ_CAST(batch, context, PUBLISH_BATCH_MAGIC);
+    if (request->not_above > 0) {
+        publish_batch_refuse(batch, request);
+        return;
+    }
+    if (batch->http != NULL)
+        publish_endpoint_log(batch->http, request);
+    publish_batch_take(batch, request);
+    publish_batch_send_all(batch);
+    publish_batch_settle(batch);
+}
+
 static void publish_batch_publish(struct publish_batch *batch)
 {
     struct publish_request *request = batch->request;
@@ -200,17 +240,6 @@ static void publish_batch_publish(struct publish_batch *batch)
     if (log_access_enabled())
         publish_request_describe(request, batch->http->conn->thread->config);
     broadcast_submit(&batch->http->conn->thread->server->broadcast, request);
-}
-
-static void publish_batch_send(struct publish_batch *batch, size_t index)
-{
-    struct directed *directed = batch->items[index].directed;
-
-    batch->items[index].directed = NULL;
-    directed->done = publish_batch_delivered;
-    directed->context = batch;
-    directed->ack = index;
-    directed_post(directed);
 }
 
 /* How many answers there will be. */
@@ -236,8 +265,7 @@ void publish_batch_submit(struct publish_batch *batch)
     }
     http_conn_suspend(batch->http, &publish_batch_waiter, batch);
     if (batch->request->count > 0)
-        publish_batch_publish(batch);
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->items[i].directed != NULL)
-            publish_batch_send(batch, i);
+        publish_batch_publish(batch); /* what is for sessions follows */
+    else
+        publish_batch_send_all(batch);
 }

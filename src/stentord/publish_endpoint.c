@@ -78,9 +78,17 @@ void publish_endpoint_log(const struct http_conn *http, const struct publish_req
                    request->what);
 }
 
-static void publish_done(struct publish_request *request, void *context)
+void publish_endpoint_refuse_seq(struct http_conn *http, const struct publish_request *request)
 {
-    struct http_conn *http = context;
+    char text[96];
+
+    snprintf(text, sizeof(text), "seq must be above %" PRIu64 ", that of the newest message",
+             request->not_above);
+    publish_endpoint_refuse(http, 409, NULL, "seq_not_above", text);
+}
+
+static void publish_respond(struct http_conn *http, struct publish_request *request)
+{
     struct strbuf body = STRBUF_INIT;
 
     publish_endpoint_log(http, request);
@@ -89,6 +97,16 @@ static void publish_done(struct publish_request *request, void *context)
     strbuf_append_char(&body, '\n');
     http_conn_respond(http, 200, NULL, "application/json", body.data, body.len);
     strbuf_free(&body);
+}
+
+static void publish_done(struct publish_request *request, void *context)
+{
+    struct http_conn *http = context;
+
+    if (request->not_above > 0)
+        publish_endpoint_refuse_seq(http, request);
+    else
+        publish_respond(http, request);
     http_conn_resume(http);
 }
 

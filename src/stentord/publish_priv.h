@@ -25,6 +25,9 @@ void publish_endpoint_refuse(struct http_conn *http, int status, const char *hea
 /* May that many messages pass now? If not, the request has been answered. */
 bool publish_endpoint_within_rate(struct http_conn *http, size_t count) MUST_CHECK;
 
+/* 409: its messages could not have the numbers that they were given (request->not_above). */
+void publish_endpoint_refuse_seq(struct http_conn *http, const struct publish_request *request);
+
 /* A line of the access log: what was published for rooms. */
 void publish_endpoint_log(const struct http_conn *http, const struct publish_request *request);
 

@@ -5,16 +5,18 @@
 
 #include "io_thread.h"
 #include "publish_endpoint.h"
+#include "numbering.h"
 #include "room_query.h"
 #include "stentor/wire/packjson.h"
 
 /* What a binary body stands for in the arguments: its attachment. */
 #define PUBLISH_PLACEHOLDER "{\"_placeholder\":true,\"num\":0}"
 
-/* The parts of /publish/ROOM/EVENT?namespace=&key=, decoded. */
+/* The parts of /publish/ROOM/EVENT?namespace=&key=&seq=, decoded. */
 struct publish_target {
     struct strbuf room, event, key;
     int namespace;
+    uint64_t seq; /* 0: none was given */
 };
 
 static void publish_target_free(struct publish_target *target)
@@ -29,18 +31,19 @@ static const char *publish_read_query(const struct http_conn *http, struct span 
 {
     const struct config *config = http->conn->thread->config;
     struct span name, value;
+    const char *wrong = NULL;
 
-    while (http_query_next(&query, &name, &value)) {
+    while (wrong == NULL && http_query_next(&query, &name, &value)) {
         if (http_span_equals(name, "key")) {
             if (!http_decode(value, true, &target->key) || target->key.len > MESSAGE_MAX_NAME)
                 return "key must be percent-encoded UTF-8 of at most 256 bytes";
         } else if (http_span_equals(name, "namespace")) {
-            const char *wrong = room_query_namespace(config, value, &target->namespace);
-            if (wrong != NULL)
-                return wrong;
+            wrong = room_query_namespace(config, value, &target->namespace);
+        } else if (http_span_equals(name, "seq")) {
+            wrong = numbering_refusal(numbering_parse(value, &target->seq) ? target->seq : 0);
         }
     }
-    return NULL;
+    return wrong;
 }
 
 /* NULL, or a sentence about what is wrong with the target. */
@@ -83,6 +86,7 @@ static struct message *publish_make(struct http_conn *http, const struct publish
         .key = publish_span(&target->key),
         .attachments = data->unpacked.attachments,
         .attachment_count = data->unpacked.attachment_count,
+        .seq = target->seq,
     };
 
     if (wrong == NULL)

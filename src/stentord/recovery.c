@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine_queue.h"
+#include "handover.h"
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/clock.h"
@@ -23,7 +24,11 @@ struct recovery_entry {
 /* All records together may take so much for each of recovery_sessions. */
 enum { RECOVERY_MEAN_BYTES = 1024 };
 
-enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD };
+/* How long after the last records of another server its clients may come before theirs, and how long
+ * each waits. */
+enum { RECOVERY_ADOPTING_MS = 10000, RECOVERY_EARLY_MS = 2000 };
+
+enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD, RECOVERY_ADOPT };
 
 /* The other mails. */
 struct recovery_notice {
@@ -40,16 +45,9 @@ bool recovery_table_init(struct recovery_table *table, recovery_yield *yield, re
     table->hold = hold;
     TAILQ_INIT(&table->kept);
     TAILQ_INIT(&table->deferred);
+    TAILQ_INIT(&table->early);
     table->kept_count = 0;
     return idtable_init(&table->entries) && idtable_init(&table->addresses);
-}
-
-void recovery_record_free(struct recovery_record *record)
-{
-    if (record == NULL)
-        return;
-    strbuf_free(&record->queue);
-    free(record);
 }
 
 static struct recovery_entry *recovery_find(const struct recovery_table *table,
@@ -92,14 +90,23 @@ static void recovery_remove(struct io_thread *home, struct recovery_entry *entry
     free(entry);
 }
 
-void recovery_table_destroy(struct recovery_table *table)
+static void recovery_claims_free(struct recovery_claim_list *claims)
 {
     struct recovery_claim *claim;
+
+    while ((claim = TAILQ_FIRST(claims)) != NULL) {
+        TAILQ_REMOVE(claims, claim, link);
+        recovery_claim_free(claim);
+    }
+}
+
+void recovery_table_destroy(struct recovery_table *table)
+{
     struct idtable_node *node;
 
-    while (table->entries.buckets != NULL && (claim = TAILQ_FIRST(&table->deferred)) != NULL) {
-        TAILQ_REMOVE(&table->deferred, claim, link);
-        recovery_claim_free(claim);
+    if (table->entries.buckets != NULL) {
+        recovery_claims_free(&table->deferred);
+        recovery_claims_free(&table->early);
     }
     while (table->entries.buckets != NULL && (node = idtable_any(&table->entries)) != NULL) {
         struct recovery_entry *entry = CONTAINER_OF(node, struct recovery_entry, node);
@@ -114,21 +121,34 @@ void recovery_table_destroy(struct recovery_table *table)
     idtable_destroy(&table->addresses);
 }
 
-bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
-                       const uint8_t address[SESSION_ID_BYTES], uint8_t pid[SESSION_ID_BYTES])
+/* An entry for the client with that pid and that address; NULL when memory is out. */
+static struct recovery_entry *recovery_add(struct io_thread *home,
+                                           const uint8_t pid[SESSION_ID_BYTES],
+                                           const uint8_t address[SESSION_ID_BYTES])
 {
     struct recovery_entry *entry = calloc(1, sizeof(*entry));
 
+    if (entry == NULL)
+        return NULL;
+    entry->thread = home;
+    memcpy(entry->node.id, pid, SESSION_ID_BYTES);
+    idtable_add(&home->recovery.entries, &entry->node);
+    memcpy(entry->address.id, address, SESSION_ID_BYTES);
+    idtable_add(&home->recovery.addresses, &entry->address);
+    return entry;
+}
+
+bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_ID_BYTES],
+                       const uint8_t address[SESSION_ID_BYTES], uint8_t pid[SESSION_ID_BYTES])
+{
+    struct recovery_entry *entry;
+
     OWNER_ASSERT(&thread->stage.owner);
+    session_id_make(&thread->delivery.id_pool, pid);
+    entry = recovery_add(thread, pid, address);
     if (entry == NULL)
         return false;
-    session_id_make(&thread->delivery.id_pool, pid);
-    memcpy(entry->node.id, pid, SESSION_ID_BYTES);
     memcpy(entry->session, session, SESSION_ID_BYTES);
-    entry->thread = thread;
-    idtable_add(&thread->recovery.entries, &entry->node);
-    memcpy(entry->address.id, address, SESSION_ID_BYTES);
-    idtable_add(&thread->recovery.addresses, &entry->address);
     return true;
 }
 
@@ -184,9 +204,43 @@ static void recovery_on_keep(struct io_thread *home, const uint8_t pid[SESSION_I
     } else if (claim != NULL) {
         entry->claim = NULL;
         recovery_grant(entry, claim, record);
+    } else if (handover_active(&home->server->handover)) {
+        handover_give(&home->server->handover, home, pid, record);
+        recovery_remove(home, entry);
     } else {
         recovery_put(home, entry, record);
     }
+}
+
+/* The claim that has come before its record; NULL when there is none. */
+static struct recovery_claim *recovery_take_early(struct recovery_table *table,
+                                                  const uint8_t pid[SESSION_ID_BYTES])
+{
+    struct recovery_claim *claim;
+
+    TAILQ_FOREACH (claim, &table->early, link)
+        if (memcmp(claim->pid, pid, SESSION_ID_BYTES) == 0)
+            break;
+    if (claim != NULL)
+        TAILQ_REMOVE(&table->early, claim, link);
+    return claim;
+}
+
+static void recovery_on_adopt(struct io_thread *home, const uint8_t pid[SESSION_ID_BYTES],
+                              struct recovery_record *record)
+{
+    struct recovery_entry *entry = recovery_find(&home->recovery, pid);
+
+    if (entry == NULL)
+        entry = recovery_add(home, pid, record->id);
+    if (entry == NULL) {
+        recovery_record_free(record);
+        return;
+    }
+    stats_add(&home->stats.adopted, 1);
+    if (entry->claim == NULL)
+        entry->claim = recovery_take_early(&home->recovery, pid);
+    recovery_on_keep(home, pid, record);
 }
 
 static void recovery_on_forget(struct io_thread *home, const uint8_t pid[SESSION_ID_BYTES])
@@ -208,6 +262,9 @@ static void recovery_open_notice(struct mail *mail, void *self)
         break;
     case RECOVERY_FORGET:
         recovery_on_forget(thread, notice->pid);
+        break;
+    case RECOVERY_ADOPT:
+        recovery_on_adopt(thread, notice->pid, notice->record);
         break;
     case RECOVERY_YIELD:
         thread->recovery.yield(thread, notice->session, notice->pid);
@@ -241,6 +298,19 @@ static void recovery_ask(const struct recovery_entry *entry)
     stage_post(&entry->thread->stage, &notice->mail);
 }
 
+/* Clients of another server that hands over may be a little faster than their records. */
+static void recovery_claim_unknown(struct io_thread *home, struct recovery_claim *claim)
+{
+    uint64_t now_ms = clock_ms();
+
+    if (atomic_load(&home->server->adopting_until_ms) <= now_ms) {
+        recovery_answer(claim, NULL);
+        return;
+    }
+    claim->until_ms = now_ms + RECOVERY_EARLY_MS;
+    TAILQ_INSERT_TAIL(&home->recovery.early, claim, link);
+}
+
 static void recovery_open_claim(struct mail *mail, void *self)
 {
     struct recovery_claim *claim = CONTAINER_OF(mail, struct recovery_claim, mail);
@@ -251,7 +321,7 @@ static void recovery_open_claim(struct mail *mail, void *self)
     recovery_expire(home, clock_ms());
     entry = recovery_find(&home->recovery, claim->pid);
     if (entry == NULL) {
-        recovery_answer(claim, NULL);
+        recovery_claim_unknown(home, claim);
     } else if (entry->record != NULL) {
         recovery_grant(entry, claim, recovery_take(home, entry));
     } else if (entry->claim != NULL) {
@@ -268,14 +338,14 @@ static void recovery_open_claim(struct mail *mail, void *self)
 static struct io_thread *recovery_home(const struct io_thread *thread,
                                        const uint8_t pid[SESSION_ID_BYTES])
 {
-    return &thread->server->io_threads[pid[0]];
+    return io_thread_of_id(thread->server, pid);
 }
 
-void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
-                   struct recovery_record *record)
+/* Tells the home; takes over the record. */
+static void recovery_notify(struct io_thread *thread, enum recovery_notice_kind kind,
+                            const uint8_t pid[SESSION_ID_BYTES], struct recovery_record *record)
 {
-    struct recovery_notice *notice =
-        recovery_new_notice(record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET, pid);
+    struct recovery_notice *notice = recovery_new_notice(kind, pid);
 
     if (notice == NULL) {
         recovery_record_free(record);
@@ -285,9 +355,34 @@ void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]
     stage_post(&recovery_home(thread, pid)->stage, &notice->mail);
 }
 
+void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
+                   struct recovery_record *record)
+{
+    recovery_notify(thread, record != NULL ? RECOVERY_KEEP : RECOVERY_FORGET, pid, record);
+}
+
 void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES])
 {
-    recovery_keep(thread, pid, NULL);
+    recovery_notify(thread, RECOVERY_FORGET, pid, NULL);
+}
+
+void recovery_adopt(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
+                    struct recovery_record *record)
+{
+    atomic_store(&thread->server->adopting_until_ms, clock_ms() + RECOVERY_ADOPTING_MS);
+    if (record != NULL)
+        recovery_notify(thread, RECOVERY_ADOPT, pid, record);
+}
+
+void recovery_hand_over(struct io_thread *home)
+{
+    struct recovery_entry *entry;
+
+    OWNER_ASSERT(&home->stage.owner);
+    while ((entry = TAILQ_FIRST(&home->recovery.kept)) != NULL) {
+        handover_give(&home->server->handover, home, entry->node.id, recovery_take(home, entry));
+        recovery_remove(home, entry);
+    }
 }
 
 void recovery_submit(struct recovery_claim *claim)
@@ -403,7 +498,12 @@ void recovery_redirect(struct io_thread *thread, struct directed *directed)
 void recovery_expire(struct io_thread *thread, uint64_t now_ms)
 {
     struct recovery_entry *entry;
+    struct recovery_claim *claim;
 
     while ((entry = TAILQ_FIRST(&thread->recovery.kept)) != NULL && entry->kept_until_ms <= now_ms)
         recovery_remove(thread, entry);
+    while ((claim = TAILQ_FIRST(&thread->recovery.early)) != NULL && claim->until_ms <= now_ms) {
+        TAILQ_REMOVE(&thread->recovery.early, claim, link);
+        recovery_answer(claim, NULL);
+    }
 }

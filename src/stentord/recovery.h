@@ -16,6 +16,12 @@
  *   yield   home -> the client's thread        give it up; a keep or a forget follows
  *   answer  home -> the returning thread       what was kept; or nothing
  *
+ * Clients may come from another server, which drains and hands over what it keeps (handover.h):
+ *
+ *   adopt   any thread          -> home        as if it had been kept here
+ *
+ * One that comes back a moment before its record waits for it.
+ *
  * The client's address is of the same home. So a directed message finds there what is kept of a
  * client that is lost, and waits with it; or the way to where it came back (recovery_redirect).
  *
@@ -27,28 +33,12 @@
 
 #include <sys/queue.h>
 
+#include "recovery_record.h"
 #include "session.h"
 #include "stentor/base/idtable.h"
 #include "stentor/base/mailbox.h"
 
 struct io_thread;
-
-struct recovery_room {
-    struct span name; /* empty: everyone */
-    uint64_t from;    /* messages up to here were not meant for it */
-    uint64_t told;    /* a gap up to here has been told, which may not have arrived */
-};
-
-/* What is kept of a client in a namespace. */
-struct recovery_record {
-    size_t bytes; /* that it takes, but for the queue */
-    int namespace;
-    uint8_t id[SESSION_ID_BYTES]; /* of its socket */
-    bool msgpack;                 /* what the queue is written in */
-    struct strbuf queue;          /* packets for it alone (engine_queue.h) */
-    size_t room_count;
-    struct recovery_room rooms[];
-};
 
 /* A claim; it travels to the home and comes back as the answer. */
 struct recovery_claim {
@@ -63,7 +53,8 @@ struct recovery_claim {
     struct strbuf auth;               /* of its CONNECT packet */
     struct recovery_record *record;   /* in the answer; NULL: nothing was found */
     uint64_t wait_for;                /* a deferred answer is opened again with that seq */
-    TAILQ_ENTRY(recovery_claim) link; /* while it is deferred */
+    uint64_t until_ms;                /* an early one waits for its record until then */
+    TAILQ_ENTRY(recovery_claim) link; /* while it is deferred, or early */
 };
 
 TAILQ_HEAD(recovery_list, recovery_entry);
@@ -86,6 +77,7 @@ struct recovery_table {
     unsigned kept_count;
     size_t kept_bytes;
     struct recovery_claim_list deferred; /* answers that are to be opened again */
+    struct recovery_claim_list early;    /* claims that have come before their records */
 };
 
 /* False when memory is out. */
@@ -99,12 +91,16 @@ bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_I
                        const uint8_t address[SESSION_ID_BYTES],
                        uint8_t pid[SESSION_ID_BYTES]) MUST_CHECK;
 
-/* Frees it; NULL is none. */
-void recovery_record_free(struct recovery_record *record);
-
 /* Takes over the record (NULL: memory is out, and it is forgotten). */
 void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
                    struct recovery_record *record);
+
+/* Takes over a record of another server; NULL: some will come. */
+void recovery_adopt(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
+                    struct recovery_record *record);
+
+/* Gives all that is kept here to the server that takes over. */
+void recovery_hand_over(struct io_thread *home);
 
 void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES]);
 
@@ -123,7 +119,8 @@ void recovery_defer(struct io_thread *thread, struct recovery_claim *claim);
 /* Opens what was deferred, if its time has come. Each tick. */
 void recovery_retry(struct io_thread *thread);
 
-/* Forgets what has been kept for too long. Each second. */
+/* Forgets what has been kept for too long, and lets claims go that have waited for too long. Each
+ * second. */
 void recovery_expire(struct io_thread *thread, uint64_t now_ms);
 
 #endif

@@ -8,18 +8,6 @@
 #include "permission.h"
 #include "server.h"
 
-/* Decimal digits of a seq; false for anything else. */
-static bool room_query_seq(struct span text, uint64_t *seq)
-{
-    *seq = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        *seq = *seq * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    return text.len > 0 && text.len <= 16;
-}
-
 /* Adds a room; for now its span holds an offset, since `names` may move. */
 static const char *room_query_add(struct room_query *query, struct span value, size_t max_rooms)
 {
@@ -72,7 +60,7 @@ static const char *room_query_param(struct room_query *query, const struct confi
         return room_query_namespace(config, value, &query->namespace);
     if (http_span_equals(name, "since")) {
         query->has_since = true;
-        return room_query_seq(value, &query->since) ? NULL : "since must be a seq: digits only";
+        return numbering_parse(value, &query->since) ? NULL : "since must be a seq: digits only";
     }
     if (http_span_equals(name, "key"))
         room_query_key(query, config, value);
@@ -129,17 +117,15 @@ bool room_query_last_event_id(struct http_conn *http, struct room_query *query)
     if (!http_header(http->msg, "last-event-id", &id) || id.len == 0)
         return true;
     query->has_since = true;
-    if (room_query_seq(id, &query->since))
+    if (numbering_parse(id, &query->since))
         return true;
     http_conn_error(http, 400, NULL, "bad_query", "Last-Event-ID must be a seq: digits only");
     return false;
 }
 
-bool room_query_from_future(const struct room_query *query, struct server *server)
+bool room_query_from_future(const struct room_query *query, const struct server *server)
 {
-    /* Another thread may have given what this one has yet to receive. */
-    return query->has_since &&
-           query->since > atomic_load_explicit(&server->newest_seq, memory_order_relaxed);
+    return query->has_since && !numbering_knows(&server->numbering, query->since);
 }
 
 uint64_t room_query_cursor(const struct room_query *query, const struct io_thread *thread)

@@ -41,7 +41,7 @@ const char *room_query_join(const struct room_query *query, struct session *sess
 
 /* Is `since` ahead of everything that this server has given out? Then it is another server's, or
  * this one's with another clock, and nothing that the client has can be told from what it lacks. */
-bool room_query_from_future(const struct room_query *query, struct server *server);
+bool room_query_from_future(const struct room_query *query, const struct server *server);
 
 /* What a client of that thread counts as having: `since`, or everything that there is. */
 uint64_t room_query_cursor(const struct room_query *query, const struct io_thread *thread);

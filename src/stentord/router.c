@@ -29,6 +29,7 @@ static const struct endpoint *const router_table[] = {
     &admin_check_endpoint,
     &admin_reload_endpoint,
     &admin_drain_endpoint,
+    &admin_adopt_endpoint,
     &echo_endpoint,
     &engine_conformance_endpoint,
     &static_endpoint, /* every path */

@@ -157,6 +157,7 @@ static void server_stop_stages(struct server *server)
         stage_join(&server->io_threads[i].stage);
         delivery_stop(&server->io_threads[i].delivery);
     }
+    handover_stop(&server->handover);
 }
 
 /* Opens mails that came too late, until opening them posts no others. */
@@ -215,14 +216,14 @@ static bool server_init(struct server *server, struct config *config)
 
     server->config = config;
     server->started_ms = clock_ms();
-    atomic_init(&server->newest_seq, head);
+    numbering_init(&server->numbering, head);
     ratelimit_init(&server->publish_limit, (unsigned)config->publish_rate,
                    (unsigned)config->publish_burst);
     json_object_seed(0);
     reload_init(&server->reload);
     crypto_random(server->ticket_seed, sizeof(server->ticket_seed));
     bool ok =
-        server_init_main_loop(server) && broadcast_init(&server->broadcast, server, head) == 0 &&
+        server_init_main_loop(server) && broadcast_init(&server->broadcast, server) == 0 &&
         server_init_threads(server, head) && drain_init(server) && limits_init(&server->limits) &&
         watch_start(server) && acceptor_init(&server->acceptor, server);
     explicit_bzero(server->ticket_seed, sizeof(server->ticket_seed));

@@ -16,7 +16,9 @@
 #include "config.h"
 #include "dialect.h"
 #include "drain.h"
+#include "handover.h"
 #include "limits.h"
+#include "numbering.h"
 #include "reload.h"
 #include "stats.h"
 #include "stentor/base/ratelimit.h"
@@ -40,7 +42,9 @@ struct server {
     atomic_int open_conns;
     struct limits limits;             /* atomic */
     struct watch watch;               /* of the main thread */
-    _Atomic uint64_t newest_seq;      /* that the broadcast stage has given out */
+    struct handover handover;         /* its stage, to post to; and atomic */
+    _Atomic uint64_t adopting_until_ms; /* of the monotonic clock: another server's clients come */
+    struct numbering numbering;       /* of the broadcast stage; others look at it */
     struct ratelimit publish_limit;   /* atomic */
     atomic_size_t publish_in_flight;  /* bytes of messages that not all threads have accepted */
     atomic_size_t directed_in_flight; /* bytes of directed messages on their way */

@@ -208,10 +208,8 @@ static void socketio_connect_new(struct socketio_client *client, struct socketio
 /* --- Coming back */
 
 /* The pid and the offset in the CONNECT's data; NULL without a pid that could be one of ours. */
-static struct recovery_claim *socketio_read_claim(const struct socketio_client *client,
-                                                  struct span auth)
+static struct recovery_claim *socketio_read_claim(struct span auth)
 {
-    const struct server *server = client->engine->thread->server;
     json_t *data = json_load_text(auth.ptr, auth.len);
     const json_t *pid = json_object_get(data, "pid");
     const char *offset = json_string_value(json_object_get(data, "offset"));
@@ -220,7 +218,7 @@ static struct recovery_claim *socketio_read_claim(const struct socketio_client *
     char *end = "";
 
     if (json_is_string(pid) && session_id_parse(id, json_string_value(pid), json_string_length(pid),
-                                                server->io_thread_count))
+                                                SESSION_ID_ANY_SERVER))
         claim = calloc(1, sizeof(*claim));
     if (claim != NULL) {
         memcpy(claim->pid, id, sizeof(id));
@@ -246,7 +244,7 @@ static bool socketio_claim(struct socketio_client *client, struct socketio_socke
 
     if (thread->config->recovery_time == 0 || socketio_is_old(client))
         return false;
-    claim = socketio_read_claim(client, auth);
+    claim = socketio_read_claim(auth);
     if (claim == NULL)
         return false;
     claim->resume = socketio_connect_resume;
@@ -263,11 +261,22 @@ static bool socketio_claim(struct socketio_client *client, struct socketio_socke
     return true;
 }
 
-/* From where on messages of the room are due. */
+/* What the client says to have, or needs not have, of the room. */
+static uint64_t socketio_has_until(const struct recovery_claim *claim,
+                                   const struct recovery_room *room)
+{
+    return claim->has_offset && claim->offset > room->from ? claim->offset : room->from;
+}
+
+/* From where on messages of the room are due. A client that has the last message that it was sent
+ * is not due any other of that time, which another server may not know. */
 static uint64_t socketio_resume_from(const struct recovery_claim *claim,
                                      const struct recovery_room *room)
 {
-    return claim->has_offset && claim->offset > room->from ? claim->offset : room->from;
+    const struct recovery_record *record = claim->record;
+    uint64_t until = socketio_has_until(claim, room);
+
+    return claim->offset >= record->last && record->given > until ? record->given : until;
 }
 
 /* Does the journal still hold everything that the client missed? What it was told not to get must
@@ -283,8 +292,8 @@ static bool socketio_can_resume(const struct session *session, const struct reco
         struct span name = record->rooms[i].name;
         const struct room *room = room_find(rooms, record->namespace, name.ptr, name.len);
         uint64_t trimmed = room != NULL ? room->trimmed : rooms->forgotten;
-        uint64_t from = socketio_resume_from(claim, &record->rooms[i]);
-        if (trimmed > from || record->rooms[i].told > from)
+        if (trimmed > socketio_resume_from(claim, &record->rooms[i]) ||
+            record->rooms[i].told > socketio_has_until(claim, &record->rooms[i]))
             return false;
     }
     return true;
@@ -315,11 +324,11 @@ static bool socketio_rejoin(struct session *session, const struct recovery_claim
     return joined;
 }
 
-/* Is the offset one that this server has given out? */
+/* Is the offset one that this server has given out, or another that is like it? */
 static bool socketio_offset_known(const struct io_thread *thread,
                                   const struct recovery_claim *claim)
 {
-    return claim->offset <= atomic_load_explicit(&thread->server->newest_seq, memory_order_relaxed);
+    return numbering_knows(&thread->server->numbering, claim->offset);
 }
 
 static void socketio_resume(struct socketio_client *client, struct socketio_socket *socket,
@@ -352,17 +361,19 @@ static void socketio_resume(struct socketio_client *client, struct socketio_sock
     socketio_connect_new(client, socket, auth);
 }
 
-/* Has another thread given the client what this one has yet to receive? */
+/* Has another thread given the client what this one has yet to receive? (What another server has
+ * given it may come here much later, or not at all.) */
 static bool socketio_is_ahead(const struct io_thread *thread, struct recovery_claim *claim)
 {
     claim->wait_for = 0;
-    if (claim->record == NULL || !socketio_offset_known(thread, claim))
+    if (claim->record == NULL)
         return false;
     for (size_t i = 0; i < claim->record->room_count; i++) {
         uint64_t from = socketio_resume_from(claim, &claim->record->rooms[i]);
         claim->wait_for = from > claim->wait_for ? from : claim->wait_for;
     }
-    return claim->wait_for > journal_head(&thread->delivery.journal);
+    return claim->wait_for > journal_head(&thread->delivery.journal) &&
+           claim->wait_for <= numbering_newest(&thread->server->numbering);
 }
 
 /* Nobody is there any more who could take the record: it is kept further on. */

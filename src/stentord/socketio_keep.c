@@ -23,32 +23,51 @@ static size_t socketio_measure_rooms(const struct session *session, int namespac
     return bytes;
 }
 
+/* Up to where everything has been sent to the client: mostly that is the newest message, also when
+ * this one was for others, and nobody has looked at the client's cursor. */
+static uint64_t socketio_given(const struct session *session)
+{
+    uint64_t seq = session_cursor(session)->seq, head = journal_head(&session->delivery->journal);
+
+    for (uint32_t i = 0; i < session->membership_count; i++)
+        if (room_chain_last(session->memberships[i].room) > seq)
+            return seq;
+    return seq > head ? seq : head;
+}
+
+/* The number of the last message of the room that was sent to the member; 0: none was. */
+static uint64_t socketio_last_of(const struct session *session, const struct membership *membership)
+{
+    const struct room *room = membership->room;
+    uint64_t next = room_chain_after(room, session_cursor(session)->seq);
+    uint64_t last = next > room->chain_begin ? room_chain_seq(room, next - 1) : room->trimmed;
+
+    return last > membership->joined ? last : 0;
+}
+
 static struct recovery_record *socketio_make_record(const struct session *session,
                                                     const struct socketio_socket *socket)
 {
     size_t count, names = socketio_measure_rooms(session, socket->namespace, &count);
-    size_t bytes = sizeof(struct recovery_record) + count * sizeof(struct recovery_room) + names;
-    struct recovery_record *record = malloc(bytes);
-    char *text;
+    struct recovery_record *record =
+        recovery_record_new(socket->namespace, socket->id, count, names);
 
     if (record == NULL)
         return NULL;
-    *record = (struct recovery_record){.bytes = bytes, .namespace = socket->namespace};
-    memcpy(record->id, socket->id, SESSION_ID_BYTES);
-    text = (char *)&record->rooms[count];
+    record->given = socketio_given(session);
     for (uint32_t i = 0; i < session->membership_count; i++) {
         const struct membership *membership = &session->memberships[i];
         const struct room *room = membership->room;
+        uint64_t last = socketio_last_of(session, membership);
 
         if (room->namespace != socket->namespace)
             continue;
-        memcpy(text, room->name, room->name_len);
-        record->rooms[record->room_count++] = (struct recovery_room){
-            .name = {text, room->name_len},
-            .from = membership->joined,
-            .told = membership->told,
-        };
-        text += room->name_len;
+        recovery_record_add(record, &(struct recovery_room){
+                                        .name = {room->name, room->name_len},
+                                        .from = membership->joined,
+                                        .told = membership->told,
+                                    });
+        record->last = last > record->last ? last : record->last;
     }
     return record;
 }

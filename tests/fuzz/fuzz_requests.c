@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fixture.server.config == NULL) {
         log_open("fuzz", LOG_TARGET_STDERR, LOG_LEVEL_ERROR);
         fixture_open(&fixture, options);
-        fixture.server.newest_seq = fixture.head;
+        numbering_init(&fixture.server.numbering, fixture.head);
     }
     session_open(id);
     for (unsigned i = 0; i < CONNECTIONS; i++)
