@@ -101,11 +101,10 @@ static json_t *admin_session_json(const struct session *session)
     for (uint32_t i = 0; i < session->membership_count; i++)
         if (session->memberships[i].room->name_len > 0)
             json_array_append_new(rooms, json_string(session->memberships[i].room->name));
-    return json_pack(
-        "{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "session", id, "connection",
-        (json_int_t)(session->conn != NULL ? session->conn->number : 0), "address", peer,
-        "transport", dialect_name((enum dialect)cursor->dialect), "state", admin_lag_text(cursor),
-        "behind", (json_int_t)behind, "rooms", rooms);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "session", id, "connection",
+                     (json_int_t)(session->conn != NULL ? session->conn->number : 0), "address",
+                     peer, "transport", dialect_name((enum dialect)cursor->dialect), "state",
+                     admin_lag_text(cursor), "behind", (json_int_t)behind, "rooms", rooms);
 }
 
 static void admin_take_session(struct admin_gather *gather, struct session *session)

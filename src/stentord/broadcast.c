@@ -51,8 +51,7 @@ static void broadcast_message(struct broadcast *broadcast, struct publish_reques
     struct message *message = request->items[index].message;
 
     request->items[index].message = NULL;
-    request->items[index].seq = message->seq =
-        numbering_advance(&server->numbering, message->seq);
+    request->items[index].seq = message->seq = numbering_advance(&server->numbering, message->seq);
     message->time_ms = clock_ms();
     message->receipt = request;
     message->receipt_index = index;

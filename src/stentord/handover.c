@@ -235,7 +235,8 @@ bool handover_start(struct server *server)
 {
     struct handover *handover = &server->handover;
 
-    if (server->config->successor[0] == '\0' || stage_init(&handover->stage, "handover", handover) < 0)
+    if (server->config->successor[0] == '\0' ||
+        stage_init(&handover->stage, "handover", handover) < 0)
         return false;
     snprintf(handover->successor, sizeof(handover->successor), "%s", server->config->successor);
     STAILQ_INIT(&handover->waiting);

@@ -5,8 +5,8 @@
  * admin listener of another server instead, which the client finds when it comes back. All records
  * that have come meanwhile are one request, POST /adopt, and the next one waits for its answer.
  *
- * A stage: it has its thread while the server drains. struct handover belongs to that thread (to the
- * main thread before it runs and after it has ended), but for what is said to be atomic.
+ * A stage: it has its thread while the server drains. struct handover belongs to that thread (to
+ * the main thread before it runs and after it has ended), but for what is said to be atomic.
  */
 #ifndef STENTORD_HANDOVER_H
 #define STENTORD_HANDOVER_H

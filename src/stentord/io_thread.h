@@ -93,9 +93,9 @@ int io_thread_init(struct io_thread *thread, struct server *server, unsigned ind
                    uint64_t head) MUST_CHECK;
 void io_thread_destroy(struct io_thread *thread);
 
-/* The thread that an id names. (Another server, of whose client it is, may have had more of them.) */
-struct io_thread *io_thread_of_id(const struct server *server,
-                                  const uint8_t id[SESSION_ID_BYTES]);
+/* The thread that an id names. (Another server, of whose client it is, may have had more of them.)
+ */
+struct io_thread *io_thread_of_id(const struct server *server, const uint8_t id[SESSION_ID_BYTES]);
 
 /* Mails: new connections; a message. */
 void io_thread_open_accepted(struct mail *mail, void *self);

@@ -31,8 +31,8 @@ static inline uint64_t numbering_newest(const struct numbering *numbering)
     return atomic_load_explicit(&numbering->newest, memory_order_relaxed);
 }
 
-/* The broadcast stage: the number of the next message, for which its publisher wants `wanted`, which
- * is above the newest, or 0: none. */
+/* The broadcast stage: the number of the next message, for which its publisher wants `wanted`,
+ * which is above the newest, or 0: none. */
 uint64_t numbering_advance(struct numbering *numbering, uint64_t wanted);
 
 /* Can that be the number of a message that a client has from this server, or from one that is given

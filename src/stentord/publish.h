@@ -30,7 +30,7 @@ struct publish_request {
     struct mail mail;
     struct stage *origin;                                         /* who wants the answer */
     void (*done)(struct publish_request *request, void *context); /* NULL: nobody wants one */
-    void *context; /* of the origin thread, which sets it to NULL when it loses interest */
+    void *context;      /* of the origin thread, which sets it to NULL when it loses interest */
     size_t bytes;       /* of its messages */
     uint64_t not_above; /* not 0: nothing was published, since a number is not above this one */
     atomic_size_t *in_flight; /* what they count in while it is submitted; NULL before */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "io_thread.h"
-#include "publish_endpoint.h"
 #include "numbering.h"
+#include "publish_endpoint.h"
 #include "room_query.h"
 #include "stentor/wire/packjson.h"
 

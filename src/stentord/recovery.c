@@ -24,8 +24,8 @@ struct recovery_entry {
 /* All records together may take so much for each of recovery_sessions. */
 enum { RECOVERY_MEAN_BYTES = 1024 };
 
-/* How long after the last records of another server its clients may come before theirs, and how long
- * each waits. */
+/* How long after the last records of another server its clients may come before theirs, and how
+ * long each waits. */
 enum { RECOVERY_ADOPTING_MS = 10000, RECOVERY_EARLY_MS = 2000 };
 
 enum recovery_notice_kind { RECOVERY_KEEP, RECOVERY_FORGET, RECOVERY_YIELD, RECOVERY_ADOPT };

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "engine_queue.h"
 #include "message.h"
+#include "stentor/wire/packarray.h"
 
 enum { RECORD_MEMBERS = 8, RECORD_ROOM_MEMBERS = 3 };
 
@@ -186,8 +187,8 @@ static bool record_add_packets(struct recovery_record *record, const msgpack_obj
 }
 
 /* The record of an array that has been unpacked; NULL and a sentence. */
-static struct recovery_record *record_read(const msgpack_object *object, const struct config *config,
-                                           const char **error)
+static struct recovery_record *record_read(const msgpack_object *object,
+                                           const struct config *config, const char **error)
 {
     const msgpack_object *member = object->via.array.ptr;
     struct recovery_record *record = NULL;
@@ -220,6 +221,20 @@ static struct recovery_record *record_read(const msgpack_object *object, const s
     return NULL;
 }
 
+/* Is it an array that is all there? The library takes memory for as many members as one says to
+ * have, before it looks for them. */
+static bool record_is_whole(struct span packed)
+{
+    struct packarray array;
+    struct span member;
+
+    if (!packarray_begin(&array, packed))
+        return false;
+    while (packarray_next(&array, &member))
+        ;
+    return packarray_complete(&array);
+}
+
 struct recovery_record *recovery_record_unpack(struct span packed, uint8_t pid[SESSION_ID_BYTES],
                                                const struct config *config, const char **error)
 {
@@ -228,8 +243,9 @@ struct recovery_record *recovery_record_unpack(struct span packed, uint8_t pid[S
     size_t end = 0;
 
     msgpack_unpacked_init(&unpacked);
-    *error = "it is not MessagePack";
-    if (msgpack_unpack_next(&unpacked, packed.ptr, packed.len, &end) == MSGPACK_UNPACK_SUCCESS)
+    *error = "it is no array of MessagePack";
+    if (record_is_whole(packed) &&
+        msgpack_unpack_next(&unpacked, packed.ptr, packed.len, &end) == MSGPACK_UNPACK_SUCCESS)
         record = record_read(&unpacked.data, config, error);
     if (record != NULL)
         memcpy(pid, unpacked.data.via.array.ptr[0].via.bin.ptr, SESSION_ID_BYTES);

@@ -52,8 +52,8 @@ void recovery_record_free(struct recovery_record *record);
 void recovery_record_pack(struct strbuf *out, const uint8_t pid[SESSION_ID_BYTES],
                           const struct recovery_record *record, const struct config *config);
 
-/* Reads it back. NULL, with a sentence in `error`, when it is malformed, there is no such namespace,
- * or memory is out. */
+/* Reads it back. NULL, with a sentence in `error`, when it is malformed, there is no such
+ * namespace, or memory is out. */
 struct recovery_record *recovery_record_unpack(struct span packed, uint8_t pid[SESSION_ID_BYTES],
                                                const struct config *config,
                                                const char **error) MUST_CHECK;

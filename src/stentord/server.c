@@ -222,10 +222,10 @@ static bool server_init(struct server *server, struct config *config)
     json_object_seed(0);
     reload_init(&server->reload);
     crypto_random(server->ticket_seed, sizeof(server->ticket_seed));
-    bool ok =
-        server_init_main_loop(server) && broadcast_init(&server->broadcast, server) == 0 &&
-        server_init_threads(server, head) && drain_init(server) && limits_init(&server->limits) &&
-        watch_start(server) && acceptor_init(&server->acceptor, server);
+    bool ok = server_init_main_loop(server) && broadcast_init(&server->broadcast, server) == 0 &&
+              server_init_threads(server, head) && drain_init(server) &&
+              limits_init(&server->limits) && watch_start(server) &&
+              acceptor_init(&server->acceptor, server);
     explicit_bzero(server->ticket_seed, sizeof(server->ticket_seed));
     return ok;
 }

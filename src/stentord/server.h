@@ -40,14 +40,14 @@ struct server {
     struct acceptor acceptor;                 /* the same */
     atomic_uint dialect_users[DIALECT_COUNT]; /* connected sessions */
     atomic_int open_conns;
-    struct limits limits;             /* atomic */
-    struct watch watch;               /* of the main thread */
-    struct handover handover;         /* its stage, to post to; and atomic */
+    struct limits limits;               /* atomic */
+    struct watch watch;                 /* of the main thread */
+    struct handover handover;           /* its stage, to post to; and atomic */
     _Atomic uint64_t adopting_until_ms; /* of the monotonic clock: another server's clients come */
-    struct numbering numbering;       /* of the broadcast stage; others look at it */
-    struct ratelimit publish_limit;   /* atomic */
-    atomic_size_t publish_in_flight;  /* bytes of messages that not all threads have accepted */
-    atomic_size_t directed_in_flight; /* bytes of directed messages on their way */
+    struct numbering numbering;         /* of the broadcast stage; others look at it */
+    struct ratelimit publish_limit;     /* atomic */
+    atomic_size_t publish_in_flight;    /* bytes of messages that not all threads have accepted */
+    atomic_size_t directed_in_flight;   /* bytes of directed messages on their way */
     struct event term, interrupt, hangup, reopen; /* of the main thread */
 };
 

@@ -19,7 +19,8 @@
 enum {
     SESSION_ID_BYTES = 16,
     SESSION_ID_TEXT = 23, /* base64url and NUL */
-    SESSION_ID_ANY_SERVER = 256, /* threads: for ids that may be those of another server's clients */
+    SESSION_ID_ANY_SERVER =
+        256, /* threads: for ids that may be those of another server's clients */
 };
 
 /* Random bytes in store: asking for many at once is cheaper than for a few at a time. */

@@ -196,12 +196,17 @@ static void test_to_one_session(void **state)
     for (int i = 0; i < SESSION_ID_BYTES; i++)
         assert_int_equal(to.id[i], i);
     message_unref(&message);
-    /* One I/O thread: this would be an id of the second. */
+    /* One I/O thread: this is an id of another server's, which may have handed its client over. */
     message = envelope_parse(
         &context, unit_span("{\"event\":\"e\",\"to\":\"AQECAwQFBgcICQoLDA0ODw\"}"), error);
     assert_non_null(message);
+    assert_true(to.given && to.known);
+    message_unref(&message);
+    message = envelope_parse(&context, unit_span("{\"event\":\"e\",\"to\":\"AQEC\"}"), error);
+    assert_non_null(message);
     assert_true(to.given && !to.known);
     message_unref(&message);
+    bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"seq\":1}", "no seq");
     bad_for(&context, "{\"event\":\"e\",\"to\":1}", "\"to\" must be a text");
     bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"room\":\"a\"}", "there is no room");
     bad_for(&context, "{\"event\":\"e\",\"to\":\"x\",\"key\":\"a\"}", "no key");

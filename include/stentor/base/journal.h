@@ -32,10 +32,10 @@ struct journal_entry {
 struct journal {
     struct journal_limits limits;
     struct journal_entry *ring; /* of the items that are held: ring[place & (capacity - 1)] */
-    size_t capacity; /* a power of two, and grows as far as limits.count needs */
-    uint64_t begin;  /* the place of the oldest item */
-    uint64_t end;    /* the place of the item that comes next */
-    uint64_t head;   /* the number of the newest item that was ever appended */
+    size_t capacity;            /* a power of two, and grows as far as limits.count needs */
+    uint64_t begin;             /* the place of the oldest item */
+    uint64_t end;               /* the place of the item that comes next */
+    uint64_t head;              /* the number of the newest item that was ever appended */
     size_t bytes;
     void (*drop)(void *item, uint64_t seq, void *arg);
     void *arg;
