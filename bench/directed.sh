@@ -13,12 +13,13 @@ interval=5000
 seconds=180
 servers=5
 what=few,all,broadcasts
+separate=false
 output=directed.json
 
 usage() {
     cat >&2 <<EOF
 usage: bench/directed.sh [-b BUILD] [-w WHAT] [-c CLIENTS] [-f FEW] [-m MEMBERS] [-r RATE]
-                         [-n SERVERS] [-i MS] [-s SECONDS] [-o RESULT.json]
+                         [-n SERVERS] [-i MS] [-s SECONDS] [-S] [-o RESULT.json]
   -b  directory of the build (default: the current one)
   -w  which runs, with commas between them (default $what; there is many, too)
   -c  connected clients of a server (default $clients)
@@ -28,12 +29,13 @@ usage: bench/directed.sh [-b BUILD] [-w WHAT] [-c CLIENTS] [-f FEW] [-m MEMBERS]
   -n  servers of the run with many, each with its clients (default $servers)
   -i  milliseconds between two messages of one client, of many twice that (default $interval)
   -s  seconds that a run lasts; that with broadcasts and that with many a third (default $seconds)
+  -S  separate: servers on the first half of the processors, clients on the others
   -o  where the result goes as JSON (default $output)
 EOF
     exit 2
 }
 
-while getopts b:w:c:f:m:r:n:i:s:o:h option; do
+while getopts b:w:c:f:m:r:n:i:s:So:h option; do
     case $option in
     b) bench_build=$OPTARG ;;
     w) what=$OPTARG ;;
@@ -44,6 +46,7 @@ while getopts b:w:c:f:m:r:n:i:s:o:h option; do
     n) servers=$OPTARG ;;
     i) interval=$OPTARG ;;
     s) seconds=$OPTARG ;;
+    S) separate=true ;;
     o) output=$OPTARG ;;
     *) usage ;;
     esac
@@ -53,6 +56,9 @@ done
 
 bench_raise_files $((clients + 100))
 program=$(bench_program bench/directed)
+half=$(($(nproc) > 1 ? $(nproc) / 2 : 1))
+on_clients=()
+! $separate || on_clients=(taskset -c "$half-$(($(nproc) - 1))")
 
 # Puts the results of some servers' clients together, and adds the servers' share of a core. Of
 # delays, the worst.
@@ -78,7 +84,7 @@ begin() {
 
     mkfifo "$bench_tmp/$name.begin"
     : >"$bench_tmp/$name.log"
-    "$program" -s "$lasts" -p "$bench_admin" "$@" "$bench_clients" \
+    "${on_clients[@]}" "$program" -s "$lasts" -p "$bench_admin" "$@" "$bench_clients" \
         <"$bench_tmp/$name.begin" >"$bench_tmp/$name.raw" 2>"$bench_tmp/$name.log" &
     crowds+=("$!")
     exec {fd}>"$bench_tmp/$name.begin"
@@ -107,6 +113,7 @@ measure() {
 
     for ((i = 0; i < count; i++)); do
         bench_start_stentord "server-$name-$i" 'client_send = true;'
+        ! $separate || taskset -acp "0-$((half - 1))" "$bench_pid" >/dev/null
         pids+=("$bench_pid")
         [[ $hear -eq 0 ]] ||
             begin "$name-$i-hear" "$lasts" -i "$interval" -c "$hear" -m "$hear" -a 0

@@ -111,8 +111,9 @@ def wave(tmp, name, start):
             if size >= 2
         },
         "idle_cpu": idle_cpu / 1e9,
-        "rss_left_by_start": left["rss_bytes"] / start["rss_bytes"],
     }
+    if left is not None:
+        result["rss_left_by_start"] = left["rss_bytes"] / start["rss_bytes"]
     if delivered > 0:
         result["cpu_per_delivery_ns"] = busy / delivered
         spent = busy - idle_cpu * (served["uptime_s"] - rested["uptime_s"])
