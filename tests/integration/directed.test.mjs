@@ -169,7 +169,7 @@ test('wrong envelopes are refused with what to do', withServer(config, async (se
     [{ to, event: 'e', args: 2 }, /array/],
     [{ to, event: 'e', room: 'a' }, /there is no room/],
     [{ to, event: 'e', except: ['a'] }, /no except/],
-    [{ to, event: 'e', key: 'k' }, /and no key/],
+    [{ to, event: 'e', key: 'k' }, /no key/],
     [{ to, event: 'e', other: 1 }, /"other" is not a member/],
   ];
 
