@@ -1,5 +1,6 @@
 // Two servers that are given the same numbers: clients of one go on at the other.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,11 +10,12 @@ import msgpackParser from 'socket.io-msgpack-parser';
 import { request } from './lib/http.mjs';
 import { packed } from './lib/packed.mjs';
 import { run } from './lib/program.mjs';
+import { opcode } from './lib/raw-websocket.mjs';
 import { Recovering, patient } from './lib/recovering.mjs';
 import { SseClient } from './lib/sse-client.mjs';
 import { defaults, Stentord, withServer } from './lib/stentord.mjs';
 import { origin } from './lib/tls.mjs';
-import { timeFactor, until } from './lib/wait.mjs';
+import { event, timeFactor, until } from './lib/wait.mjs';
 
 const SECONDS = 2 * timeFactor;
 const url = (listener) => `http://${listener.host}:${listener.port}`;
@@ -252,6 +254,40 @@ test('/adopt takes records, and nothing else', withServer({ recovery_time: 60 },
   assert.equal((await request(server.admin, '/adopt')).status, 405);
   assert.equal((await request(server.clients, '/adopt', { method: 'POST', body: packed([]) })).status, 405, 'not there');
 }));
+
+test('a client that comes before its record waits for it', withServer({ recovery_time: 60 }, async (server) => {
+  const claim = async (pid) => {
+    const client = await server.websocket('/socket.io/?EIO=4&transport=websocket');
+    await client.receive();
+    client.send(opcode.text, `40${JSON.stringify({ pid: pid.toString('base64url'), offset: '0' })}`);
+    return client;
+  };
+  const answer = async (client) => JSON.parse((await client.receive()).payload.toString().slice(2));
+  const [early, unknown] = [Buffer.alloc(16, 7), Buffer.alloc(16, 9)];
+  const id = Buffer.alloc(16, 8);
+  const known = { pid: early, id, given: Date.now() * 1000, queue: [] };
+
+  assert.notEqual((await answer(await claim(early))).pid, early.toString('base64url'), 'nobody hands over: at once');
+  await adopt(server, packed([]));
+  const [first, second] = [await claim(early), await claim(unknown)];
+  await adopt(server, packed([record(known)]));
+  assert.deepEqual(await answer(first), { sid: id.toString('base64url'), pid: early.toString('base64url') });
+  assert.notEqual((await answer(second)).pid, unknown.toString('base64url'), 'and nobody waits for ever');
+}));
+
+test('a successor that takes what it is sent and says nothing holds nobody up', async (t) => {
+  const silent = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  await event(silent, 'listening');
+  t.after(() => silent.close());
+  const server = await Stentord.start({ ...config, successor: `http://127.0.0.1:${silent.address().port}` });
+  t.after(() => server.abandon());
+  const client = await server.socketio();
+  server.stopping = true;
+  await post(server, '/drain?seconds=1');
+  await client.disconnected;
+  await server.ended();
+  assert.match(server.log, /1 clients could not be handed over/);
+});
 
 test('successor must be the URL of an admin listener', async () => {
   for (const successor of ['127.0.0.1:8081', 'https://127.0.0.1:8081', 'http://localhost:8081', 'http://127.0.0.1', 'http://127.0.0.1:8081/x', 'http://']) {
