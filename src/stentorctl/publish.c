@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "complain.h"
 #include "request.h"
+#include "stentor/base/clock.h"
 #include "stentor/base/json.h"
 #include "stentor/base/utf8.h"
 
@@ -16,6 +19,7 @@ struct publish {
     const char *namespace;
     const char *key;
     const char *to;       /* one session's id; NULL: everyone, or the rooms */
+    uint64_t seq;         /* the message's number; 0: the server gives it */
     struct strbuf rooms;  /* elements of a JSON array */
     struct strbuf except; /* likewise */
     struct strbuf input;  /* standard input, when it is the data */
@@ -42,6 +46,20 @@ static void publish_append_element(struct strbuf *out, const char *text)
     publish_append_string(out, text);
 }
 
+/* A number of microseconds since 1970, or "now": this one. */
+static bool publish_take_seq(struct publish *publish, const char *value)
+{
+    if (strcmp(value, "now") == 0) {
+        publish->seq = clock_wall_us();
+        return true;
+    }
+    publish->seq = strtoull(value, NULL, 10);
+    if (value[strspn(value, "0123456789")] == '\0' && strlen(value) <= 16 && publish->seq > 0)
+        return true;
+    complain("-q takes a number of microseconds since 1970, or \"now\"");
+    return false;
+}
+
 static bool publish_take_option(struct publish *publish, int option, const char *value)
 {
     switch (option) {
@@ -54,6 +72,8 @@ static bool publish_take_option(struct publish *publish, int option, const char 
     case 't':
         publish->to = value;
         break;
+    case 'q':
+        return publish_take_seq(publish, value);
     case 'r':
         publish_append_element(&publish->rooms, value);
         break;
@@ -69,10 +89,10 @@ static bool publish_take_option(struct publish *publish, int option, const char 
 /* One session is in no room, and has no message but this to conflate it with. */
 static bool publish_check_to(const struct publish *publish)
 {
-    if (publish->to == NULL ||
-        (publish->rooms.len == 0 && publish->except.len == 0 && publish->key == NULL))
+    if (publish->to == NULL || (publish->rooms.len == 0 && publish->except.len == 0 &&
+                                publish->key == NULL && publish->seq == 0))
         return true;
-    complain("with --to the message is for one session: leave out -r, -x and -K");
+    complain("with --to the message is for one session: leave out -r, -x, -K and -q");
     return false;
 }
 
@@ -85,7 +105,7 @@ static bool publish_read_options(struct publish *publish, int argc, char **argv)
     int option;
 
     optind = 1;
-    while ((option = getopt_long(argc, argv, "+n:r:x:K:t:", long_options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "+n:q:r:x:K:t:", long_options, NULL)) != -1)
         if (!publish_take_option(publish, option, optarg))
             return false;
     if (optind == argc || argc - optind > 2) {
@@ -164,6 +184,8 @@ static void publish_append_envelope(const struct publish *publish, const char *e
         strbuf_append_str(out, ",\"key\":");
         publish_append_string(out, publish->key);
     }
+    if (publish->seq > 0)
+        strbuf_printf(out, ",\"seq\":%" PRIu64, publish->seq);
     strbuf_append_str(out, ",\"data\":");
     strbuf_append(out, publish->data.ptr, publish->data.len);
     strbuf_append_char(out, '}');

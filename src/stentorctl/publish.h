@@ -11,7 +11,7 @@
 
 #define PUBLISH_USAGE                                                                              \
     "publish [-n NAMESPACE] [-r ROOM]... [-x EXCEPT_ROOM]... [-K CONFLATION_KEY] "                 \
-    "EVENT [DATA | -]\n"                                                                           \
+    "[-q SEQ|now] EVENT [DATA | -]\n"                                                              \
     "       stentorctl ... publish [-n NAMESPACE] --to SESSION EVENT [DATA | -]"
 
 /* argv[0] is the command's name; returns an exit code. */

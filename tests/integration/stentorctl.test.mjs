@@ -50,6 +50,14 @@ test('publish: everyone, no data, several rooms, except, namespace, standard inp
   await publish(['-x', 'a', 'e', '"not for a"']);
   await publish(['e', '-'], { input: '{"big":"' + 'x'.repeat(100_000) + '"}\n' });
   assert.equal((await client.next()).data.big.length, 100_000);
+  const seq = Date.now() * 1000;
+  await publish(['-q', `${seq}`, 'e']);
+  assert.equal((await client.next()).seq, seq);
+  await publish(['-q', 'now', 'e']);
+  assert.ok((await client.next()).seq > seq);
+  const late = await ctl(server, ['publish', '-q', `${seq}`, 'e']);
+  assert.equal(late.code, 1);
+  assert.match(late.stderr, /seq must be above \d+/);
   await publish(['-n', '/x', '-K', 'key', 'e', '"ü"']);
   await inX.next().then(({ data }) => assert.equal(data, 'ü'));
 }));
@@ -104,6 +112,7 @@ test('wrong command lines are 2 and show the usage', async () => {
   const lines = [
     [], ['nothing'], ['publish'], ['publish', 'e', 'no json'], ['publish', 'e', '1', 'extra'], ['publish', '-z', 'e'],
     ['publish', '--to'], ['publish', '--to', 'x', '-r', 'a', 'e'], ['publish', '-x', 'a', '-t', 'x', 'e'], ['publish', '-K', 'k', '--to', 'x', 'e'],
+    ['publish', '-q', 'soon', 'e'], ['publish', '-q', '-1', 'e'], ['publish', '-q', '0', 'e'], ['publish', '-q', 'now', '--to', 'x', 'e'],
     ['status', 'extra'], ['watch', 'extra'], ['watch', '-S', 'abc'], ['-z'], ['-s', 'ftp://x', 'status'], ['-s'],
   ];
   for (const args of lines) {
