@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { proxied } from '../integration/lib/proxy.mjs';
 import { withServer } from '../integration/lib/stentord.mjs';
+import { until } from '../integration/lib/wait.mjs';
 import { Browser } from './lib/pages.mjs';
 
 const root = fileURLToPath(new URL('../../share/pages', import.meta.url));
@@ -119,8 +120,14 @@ for (const [how, transport] of [['mouse', 'websocket'], ['mouse', 'polling'], ['
     assert.ok(!(await idsOf(from)).includes(id));
     assert.deepEqual([...await idsOf(from), ...await idsOf(to)].sort(), before, 'each exactly once');
     assert.match(await to.locator('#announcer').innerText(), new RegExp(`came from the ${opposite[side]}$`));
-    await shows(from, '#thrown', '1');
-    assert.equal(await number(to, '#caught'), 1);
+    // Each throw was caught once. (Where a busy machine made the hand too fast, the sprite may have come
+    // back from the far wall, and have left once more.)
+    let thrown, caught;
+    await until(async () => {
+      thrown = await number(from, '#thrown');
+      caught = await number(to, '#caught');
+      return thrown > 0 && thrown === caught;
+    }, () => `as many catches as throws: ${thrown} thrown, ${caught} caught`);
     await shows(from, '#members', '2');
 
     // It came in at the other edge and flies on: into the page, further than its own size.
