@@ -188,7 +188,7 @@ $(directed_option "$number") \
         bench_die "the swarm failed"
     }
     [[ $2 == stentord ]] || return 0 # without heartbeats it may never know that they have left
-    await_empty 3
+    await_empty 10 # memory goes back within seconds, which are longer in a guest
     sample "$pid" "$name-left" "$2"
 }
 
