@@ -4,9 +4,10 @@
 //   node bench/drain.mjs URL CLIENTS      (with tests/integration/node_modules)
 //
 // Prints "connected" when all are connected; at the end of its input, one JSON object: for each
-// client the times (ms since 1970) of its disconnect and of its return, whether it was recovered,
-// how many messages it got, the last one, and how many times the next one was not the next; and for how long the process did nothing else at most,
-// in ms, from the first disconnect on: what it was late with is no fault of a server's.
+// client the times (ms since 1970) of its disconnect and of its return, whether it was recovered, how
+// many messages it got, the last one, and how many were not the next; and for how long the process
+// did nothing else at most, in ms, from the first disconnect on: what it was late with is no fault
+// of a server's.
 import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 

@@ -18,6 +18,7 @@ libstentor_a_SOURCES = \
 	include/stentor/base/owner.h \
 	include/stentor/base/ratelimit.h src/base/ratelimit.c \
 	include/stentor/base/refbuf.h src/base/refbuf.c \
+	include/stentor/base/seq.h src/base/seq.c \
 	include/stentor/base/strbuf.h src/base/strbuf.c \
 	include/stentor/base/utf8.h src/base/utf8.c \
 	include/stentor/base/wheel.h src/base/wheel.c

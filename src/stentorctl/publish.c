@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "request.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/json.h"
+#include "stentor/base/seq.h"
 #include "stentor/base/utf8.h"
 
 /* The envelope that grows while the options are read. */
@@ -53,8 +53,7 @@ static bool publish_take_seq(struct publish *publish, const char *value)
         publish->seq = clock_wall_us();
         return true;
     }
-    publish->seq = strtoull(value, NULL, 10);
-    if (value[strspn(value, "0123456789")] == '\0' && strlen(value) <= 16 && publish->seq > 0)
+    if (seq_parse((struct span){value, strlen(value)}, &publish->seq) && publish->seq > 0)
         return true;
     complain("-q takes a number of microseconds since 1970, or \"now\"");
     return false;

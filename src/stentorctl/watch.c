@@ -9,6 +9,7 @@
 #include "session.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/json.h"
+#include "stentor/base/seq.h"
 #include "stentor/wire/native.h"
 #include "upgrade.h"
 #include "watch_line.h"
@@ -33,7 +34,9 @@ static bool watch_append_query(struct strbuf *query, const char *name, const cha
 
 static bool watch_check_since(const char *text)
 {
-    if (*text != '\0' && strlen(text) <= 16 && strspn(text, "0123456789") == strlen(text))
+    uint64_t seq;
+
+    if (seq_parse((struct span){text, strlen(text)}, &seq))
         return true;
     complain("-S %s: SINCE is the seq of a message, or 0 for all that the server still has", text);
     return false;

@@ -63,7 +63,7 @@ static void admin_on_adopt(struct http_conn *http)
         http_conn_error(http, 400, NULL, "bad_msgpack", "the body must be an array of MessagePack");
         return;
     }
-    recovery_adopt(thread, NULL, NULL);
+    recovery_expect(thread);
     if (!admin_adopt_all(thread, &array, &adopted, error)) {
         http_conn_error(http, 400, NULL, "bad_record", error);
         return;

@@ -3,10 +3,13 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <msgpack.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io_thread.h"
+#include "peer.h"
 #include "server.h"
 #include "stentor/base/log.h"
 
@@ -33,37 +36,26 @@ static bool handover_ends_with_port(const char *url)
     return colon != NULL && colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
 }
 
-/* Splits the URL. False when it is none. */
-static bool handover_parse(const char *url, char address[INET6_ADDRSTRLEN], uint16_t *port)
+/* Reads the URL. False when it is none. */
+static bool handover_parse(const char *url, struct peer *peer)
 {
-    struct sockaddr_storage storage;
-    struct sockaddr *name = (struct sockaddr *)&storage;
-    int len = sizeof(storage);
-    const void *bytes;
+    struct sockaddr_storage address;
+    int len = sizeof(address);
 
     if (strncmp(url, HANDOVER_SCHEME, strlen(HANDOVER_SCHEME)) != 0 ||
         strlen(url) >= HANDOVER_URL || !handover_ends_with_port(url) ||
-        evutil_parse_sockaddr_port(url + strlen(HANDOVER_SCHEME), name, &len) < 0)
+        evutil_parse_sockaddr_port(url + strlen(HANDOVER_SCHEME), (struct sockaddr *)&address,
+                                   &len) < 0)
         return false;
-    if (name->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&storage;
-        bytes = &in6->sin6_addr;
-        *port = ntohs(in6->sin6_port);
-    } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&storage;
-        bytes = &in->sin_addr;
-        *port = ntohs(in->sin_port);
-    }
-    return *port != 0 &&
-           evutil_inet_ntop(name->sa_family, bytes, address, INET6_ADDRSTRLEN) != NULL;
+    peer_read(peer, &address);
+    return peer->port != 0;
 }
 
 const char *handover_url_error(const char *url)
 {
-    char address[INET6_ADDRSTRLEN];
-    uint16_t port;
+    struct peer peer;
 
-    return handover_parse(url, address, &port)
+    return handover_parse(url, &peer)
                ? NULL
                : "it must be http://ADDRESS:PORT, an admin listener's, such as "
                  "http://192.0.2.1:8081 or http://[2001:db8::1]:8081";
@@ -214,11 +206,12 @@ static struct evhttp_connection *handover_connect(const struct handover *handove
 {
     char address[INET6_ADDRSTRLEN];
     struct evhttp_connection *http;
-    uint16_t port;
+    struct peer peer;
 
-    if (!handover_parse(handover->successor, address, &port))
+    if (!handover_parse(handover->successor, &peer))
         return NULL;
-    http = evhttp_connection_base_new(handover->stage.base, NULL, address, port);
+    evutil_inet_ntop(peer.family, peer.address, address, sizeof(address));
+    http = evhttp_connection_base_new(handover->stage.base, NULL, address, peer.port);
     if (http != NULL)
         evhttp_connection_set_timeout(http, HANDOVER_TIMEOUT);
     return http;

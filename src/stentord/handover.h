@@ -11,7 +11,6 @@
 #ifndef STENTORD_HANDOVER_H
 #define STENTORD_HANDOVER_H
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

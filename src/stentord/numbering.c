@@ -29,17 +29,6 @@ bool numbering_knows(const struct numbering *numbering, uint64_t seq)
            seq <= clock_wall_us() + NUMBERING_SKEW_US;
 }
 
-bool numbering_parse(struct span text, uint64_t *seq)
-{
-    *seq = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        *seq = *seq * 10 + (uint64_t)(text.ptr[i] - '0');
-    }
-    return text.len > 0 && text.len <= 16;
-}
-
 const char *numbering_refusal(uint64_t wanted)
 {
     if (wanted == 0)

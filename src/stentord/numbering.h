@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include "stentor/base/compiler.h"
-#include "stentor/base/json.h"
 
 struct numbering {
     _Atomic uint64_t newest; /* of a message that was published here */
@@ -38,9 +37,6 @@ uint64_t numbering_advance(struct numbering *numbering, uint64_t wanted);
 /* Can that be the number of a message that a client has from this server, or from one that is given
  * the same numbers? */
 bool numbering_knows(const struct numbering *numbering, uint64_t seq) MUST_CHECK;
-
-/* Decimal digits of a number; false for anything else. */
-bool numbering_parse(struct span text, uint64_t *seq) MUST_CHECK;
 
 /* NULL, or why a publisher cannot give that number. That it is not above the newest is found out by
  * the broadcast stage. */

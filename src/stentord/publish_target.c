@@ -7,6 +7,7 @@
 #include "numbering.h"
 #include "publish_endpoint.h"
 #include "room_query.h"
+#include "stentor/base/seq.h"
 #include "stentor/wire/packjson.h"
 
 /* What a binary body stands for in the arguments: its attachment. */
@@ -40,7 +41,7 @@ static const char *publish_read_query(const struct http_conn *http, struct span 
         } else if (http_span_equals(name, "namespace")) {
             wrong = room_query_namespace(config, value, &target->namespace);
         } else if (http_span_equals(name, "seq")) {
-            wrong = numbering_refusal(numbering_parse(value, &target->seq) ? target->seq : 0);
+            wrong = numbering_refusal(seq_parse(value, &target->seq) ? target->seq : 0);
         }
     }
     return wrong;

@@ -366,12 +366,15 @@ void recovery_forget(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTE
     recovery_notify(thread, RECOVERY_FORGET, pid, NULL);
 }
 
+void recovery_expect(struct io_thread *thread)
+{
+    atomic_store(&thread->server->adopting_until_ms, clock_ms() + RECOVERY_ADOPTING_MS);
+}
+
 void recovery_adopt(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
                     struct recovery_record *record)
 {
-    atomic_store(&thread->server->adopting_until_ms, clock_ms() + RECOVERY_ADOPTING_MS);
-    if (record != NULL)
-        recovery_notify(thread, RECOVERY_ADOPT, pid, record);
+    recovery_notify(thread, RECOVERY_ADOPT, pid, record);
 }
 
 void recovery_hand_over(struct io_thread *home)

@@ -95,7 +95,10 @@ bool recovery_register(struct io_thread *thread, const uint8_t session[SESSION_I
 void recovery_keep(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
                    struct recovery_record *record);
 
-/* Takes over a record of another server; NULL: some will come. */
+/* Another server hands over: its clients may be faster than their records. */
+void recovery_expect(struct io_thread *thread);
+
+/* Takes over a record of another server. */
 void recovery_adopt(struct io_thread *thread, const uint8_t pid[SESSION_ID_BYTES],
                     struct recovery_record *record);
 

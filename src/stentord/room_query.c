@@ -7,6 +7,7 @@
 #include "neighbours.h"
 #include "permission.h"
 #include "server.h"
+#include "stentor/base/seq.h"
 
 /* Adds a room; for now its span holds an offset, since `names` may move. */
 static const char *room_query_add(struct room_query *query, struct span value, size_t max_rooms)
@@ -60,7 +61,7 @@ static const char *room_query_param(struct room_query *query, const struct confi
         return room_query_namespace(config, value, &query->namespace);
     if (http_span_equals(name, "since")) {
         query->has_since = true;
-        return numbering_parse(value, &query->since) ? NULL : "since must be a seq: digits only";
+        return seq_parse(value, &query->since) ? NULL : "since must be a seq: digits only";
     }
     if (http_span_equals(name, "key"))
         room_query_key(query, config, value);
@@ -117,7 +118,7 @@ bool room_query_last_event_id(struct http_conn *http, struct room_query *query)
     if (!http_header(http->msg, "last-event-id", &id) || id.len == 0)
         return true;
     query->has_since = true;
-    if (numbering_parse(id, &query->since))
+    if (seq_parse(id, &query->since))
         return true;
     http_conn_error(http, 400, NULL, "bad_query", "Last-Event-ID must be a seq: digits only");
     return false;
