@@ -81,7 +81,8 @@ static void io_thread_trim_arena(void)
 
 /* When most of the clients have left, gives their memory back to the system: the allocator does so
  * by itself only where nothing lies behind it. It takes some milliseconds, and is left alone while
- * clients are still leaving. */
+ * clients are still leaving. Those who remain lie far apart and keep a page each, or more, so that
+ * it is done again when they leave, however few they are. */
 static void io_thread_give_back(struct io_thread *thread)
 {
     uint64_t held = stats_get(&thread->stats.connections) + thread->delivery.cursors.taken;
@@ -90,9 +91,12 @@ static void io_thread_give_back(struct io_thread *thread)
     thread->last_held = held;
     if (held > thread->most_held)
         thread->most_held = held;
-    if (leaving || held > thread->most_held / 2 || held + IO_THREAD_MANY_LEFT > thread->most_held)
+    if (leaving || held > thread->most_held / 2)
+        return;
+    if (held + IO_THREAD_MANY_LEFT > thread->most_held && !thread->scattered)
         return;
     thread->most_held = held;
+    thread->scattered = held > 0;
     cursor_table_trim(&thread->delivery.cursors);
     malloc_trim(0);
     io_thread_trim_arena();

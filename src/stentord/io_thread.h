@@ -63,6 +63,7 @@ struct io_thread {
     uint32_t conn_numbers; /* that have been given out */
     uint64_t most_held;    /* connections and sessions, since memory was given back */
     uint64_t last_held;    /* a second ago */
+    bool scattered;        /* those who have remained since then lie far apart */
     bool stopping;
     uint8_t *scratch; /* for reading; nothing stays in it between two events */
     struct inflater *inflater;

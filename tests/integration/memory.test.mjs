@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { withServer } from './lib/stentord.mjs';
-import { swarm } from './lib/swarm.mjs';
+import { startSwarm, swarm } from './lib/swarm.mjs';
 import { until } from './lib/wait.mjs';
 
 const MANY = 6000;
+const FEW = 160; // of each thread less than what is worth an effort by itself
 const TRANSPORTS = 'websocket,socketio,sse,polling';
 
 // What the process has written to; the programs that it has mapped come and go by themselves.
@@ -45,4 +47,38 @@ test('memory is given back when thousands of clients have left', withServer({
   assert.ok(most > before + MANY / 4, `it took ${before} kB, and then not more than ${most}`);
   await until(() => memory(server) < before + 0.25 * (most - before),
     () => `memory: ${before} kB before, ${most} with ${MANY} clients, ${memory(server)} after`);
+}));
+
+test('memory that the last few have kept is given back when they leave', withServer({
+  io_threads: 2, journal: { messages: 100 },
+}, async (server, t) => {
+  if (isSanitized(server)) {
+    t.skip('this is about the allocator of the C library');
+    return;
+  }
+  await wave(server, 200);
+  const before = memory(server);
+  const { result } = startSwarm(server.admin, [
+    '-c', String(MANY), '--ramp', '3', '--transports', 'socketio', '--idle', '1', '--rounds', 'none:1s',
+  ]);
+  const few = [];
+  while (few.length < FEW) { // each between many others
+    few.push(await server.native());
+    await sleep(3000 / FEW);
+  }
+  const { code, stderr } = await result;
+  assert.equal(code, 0, stderr);
+  await server.untilMetric('clients_socketio', 0);
+  let kept = memory(server);
+  await until(async () => { // until it rests
+    const last = kept;
+    await sleep(2500);
+    kept = memory(server);
+    return kept === last;
+  }, () => `memory: still ${kept} kB`);
+
+  assert.ok(kept > before + 2 * FEW, `${kept} kB of ${before} are not kept apart by ${FEW}`);
+  await Promise.all(few.map((client) => client.close()));
+  await until(() => memory(server) < before + 0.5 * (kept - before),
+    () => `memory: ${before} kB before, ${kept} with ${FEW} of ${MANY} clients, ${memory(server)} after`);
 }));
