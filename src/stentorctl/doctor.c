@@ -11,16 +11,38 @@
 
 enum {
     DOCTOR_CLIENTS = 10000,
-    DOCTOR_BYTES = 2048,    /* of stentord's memory for a client, about (bench/README.md) */
-    DOCTOR_MEASURED = 1000, /* clients from which on its memory can be divided by them */
+    /* Bytes of stentord's memory, about (doc/memory.md): for a client by long-polling, which takes
+     * the most, or with TLS; for the process without any, and a journal of the default size. */
+    DOCTOR_BYTES = 768,
+    DOCTOR_TLS_BYTES = 13312,
+    DOCTOR_PROCESS = 7 << 20,
+    DOCTOR_JOURNAL = 64 << 20,
+    DOCTOR_MEASURED = 10000, /* clients from which on its memory can be divided by them */
 };
+
+/* By the memory of a server that runs, what one of its clients takes, if it has enough to tell, and
+ * what the journal may still grow by. */
+static void doctor_measure(struct doctor *doctor, const json_t *status)
+{
+    const json_t *journal = json_object_get(status, "journal");
+    double kept = json_number_value(json_object_get(journal, "bytes"));
+    double memory = json_number_value(json_object_get(status, "memory")) - DOCTOR_PROCESS - kept;
+    long each = json_object_get(status, "ktls") != NULL ? DOCTOR_TLS_BYTES : DOCTOR_BYTES;
+
+    doctor->connected = (long)json_number_value(json_object_get(status, "clients"));
+    if (doctor->connected >= DOCTOR_MEASURED && memory > 0)
+        each = (long)(memory / (double)doctor->connected);
+    if (doctor->user_bytes == 0)
+        doctor->user_bytes = each;
+    doctor->other_bytes =
+        status != NULL ? (long)(json_number_value(json_object_get(journal, "max_bytes")) - kept)
+                       : DOCTOR_PROCESS + DOCTOR_JOURNAL;
+}
 
 /* What a server that runs says about itself; without one the checks are of this shell's limits. */
 static void doctor_ask(const struct ctl *ctl, struct doctor *doctor)
 {
     json_t *status = request_json(ctl, false, "/status.json", NULL);
-    double clients = json_number_value(json_object_get(status, "clients"));
-    double memory = json_number_value(json_object_get(status, "memory"));
 
     if (status != NULL)
         doctor_server_check(ctl, &doctor->report);
@@ -28,9 +50,7 @@ static void doctor_ask(const struct ctl *ctl, struct doctor *doctor)
         puts("(no server answers: the limits of this shell are checked instead of the server's; "
              "stentord -t checks its configuration and its certificates)");
     doctor->pid = (long)json_integer_value(json_object_get(status, "pid"));
-    if (doctor->user_bytes == 0)
-        doctor->user_bytes =
-            clients >= DOCTOR_MEASURED ? (long)(memory / clients) : (long)DOCTOR_BYTES;
+    doctor_measure(doctor, status);
     json_decref(status);
 }
 

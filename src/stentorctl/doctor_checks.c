@@ -157,7 +157,10 @@ static void doctor_check_memory(struct doctor *doctor)
 {
     long free_kib = doctor_find(doctor, "meminfo", "MemAvailable:");
     long each = doctor->user_bytes + DOCTOR_KERNEL_BYTES;
-    long needed_mib = (long)((double)doctor->clients * (double)each / 1048576) + 1;
+    long more = doctor->clients > doctor->connected ? doctor->clients - doctor->connected : 0;
+    long needed_mib =
+        (long)(((double)more * (double)each + (double)doctor->other_bytes) / 1048576) + 1;
+    double spare = (double)free_kib * 1024 - (double)doctor->other_bytes;
 
     if (free_kib < 0)
         doctor_report(&doctor->report, DOCTOR_WARNING, "memory",
@@ -168,10 +171,11 @@ static void doctor_check_memory(struct doctor *doctor)
             "%ld MiB are free, %ld MiB are needed (%ld bytes for each client: %ld of stentord, "
             "%d of the kernel): add memory, or set max_clients to %ld",
             free_kib / 1024, needed_mib, each, doctor->user_bytes, DOCTOR_KERNEL_BYTES,
-            (long)((double)free_kib * 1024 / (double)each));
+            doctor->connected + (spare > 0 ? (long)(spare / (double)each) : 0));
     else
         doctor_report(&doctor->report, DOCTOR_OK, "memory",
-                      "%ld MiB are free, about %ld MiB are needed", free_kib / 1024, needed_mib);
+                      "%ld MiB are free, about %ld MiB are needed, %ld bytes for each client",
+                      free_kib / 1024, needed_mib, each);
 }
 
 static void doctor_check_cores(struct doctor *doctor)

@@ -12,7 +12,9 @@
 struct doctor {
     const char *proc; /* "/proc" */
     long clients;     /* that are to be served */
+    long connected;   /* those that are there already: what they take is not free any more */
     long user_bytes;  /* of stentord's memory for each */
+    long other_bytes; /* that stentord will take besides */
     long pid;         /* of the server; 0: it does not run, or not here */
     struct doctor_report report;
 };

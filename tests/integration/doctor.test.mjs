@@ -54,9 +54,26 @@ test('doctor names what is too low, and what to do', async (t) => {
   assert.equal((await examine('/proc', '-n', '0')).code, 2);
 });
 
+test('doctor says what memory so many clients need, and how many there can be', async (t) => {
+  const examine = (free, ...args) =>
+    run('stentorctl', ['-s', 'http://127.0.0.1:1', 'doctor', '-p', fakeProc(t, { meminfo: `MemAvailable: ${free} kB\n` }), ...args]);
+  const other = 71; // MiB: the process, and a full journal
+  const each = 768 + 4096;
+  const needed = Math.floor(10_000 * each / 1048576 + other) + 1;
+  const enough = await examine(needed * 1024, '-n', '10000');
+  assert.match(enough.stdout, new RegExp(`^ok +memory +${needed} MiB are free, about ${needed} MiB are needed, ${each} bytes for each client$`, 'm'));
+  const less = await examine(needed * 1024 - 1, '-n', '10000');
+  assert.equal(less.code, 1);
+  const most = Math.floor(((needed * 1024 - 1) * 1024 - other * 1048576) / each);
+  assert.match(less.stdout, new RegExp(`TOO LOW  memory .* ${needed} MiB are needed \\(${each} bytes .*: 768 of stentord, 4096 of the kernel.* max_clients to ${most}$`, 'm'));
+  assert.match((await examine(10)).stdout, /TOO LOW  memory .* max_clients to 0$/m, 'not even the process');
+  assert.match((await examine(4_000_000, '-b', '100')).stdout, /, 4196 bytes for each client$/m);
+});
+
 test('doctor asks a server that runs for its process', withServer({}, async (server) => {
   const { stdout } = await doctor(server);
   assert.doesNotMatch(stdout, /no server answers/);
+  assert.match(stdout, /^ok +memory .*, 4864 bytes for each client$/m);
   assert.match(stdout, /^ok +descriptors /m);
   const beyond = await doctor(server, '-n', '100000000');
   assert.equal(beyond.code, 1);
@@ -86,6 +103,7 @@ test('doctor: a server without TLS has nothing to say about certificates', withS
 
 test('doctor: when certificates expire, and chains that nobody knows', withCertificate({}, { days: 30 }, async (server, { chain }) => {
   const { stdout } = await doctor(server);
+  assert.match(stdout, /^ok +memory .*, 17408 bytes for each client$/m, 'OpenSSL needs most of it');
   assert.match(stdout, new RegExp(`^ok +certificates +1; the first to expire is ${chain}, in (29|30) days$`, 'm'));
   assert.match(stdout, /^warning +configuration +.*the chain is not complete|^warning +configuration +.*leads to no root/m);
   assert.doesNotMatch(stdout, /WRONG/);
