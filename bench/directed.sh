@@ -29,7 +29,8 @@ usage: bench/directed.sh [-b BUILD] [-w WHAT] [-c CLIENTS] [-f FEW] [-m MEMBERS]
   -n  servers of the run with many, each with its clients (default $servers)
   -i  milliseconds between two messages of one client, of many twice that (default $interval)
   -s  seconds that a run lasts; that with broadcasts and that with many a third (default $seconds)
-  -S  separate: servers on the first half of the processors, clients on the others
+  -S  separate: servers on the first half of the processors, clients on the others, and both with
+      real-time priority, so that nothing delays them but they themselves
   -o  where the result goes as JSON (default $output)
 EOF
     exit 2
@@ -58,7 +59,13 @@ bench_raise_files $((clients + 100))
 program=$(bench_program bench/directed)
 half=$(($(nproc) > 1 ? $(nproc) / 2 : 1))
 on_clients=()
-! $separate || on_clients=(taskset -c "$half-$(($(nproc) - 1))")
+! $separate || on_clients=(chrt --fifo 1 taskset -c "$half-$(($(nproc) - 1))")
+
+# set_apart PID: all threads of a server.
+set_apart() {
+    taskset -acp "0-$((half - 1))" "$1" >/dev/null
+    chrt --all-tasks --fifo -p 1 "$1" || bench_die "-S needs the right to real-time priority"
+}
 
 # Puts the results of some servers' clients together, and adds the servers' share of a core. Of
 # delays, the worst.
@@ -113,7 +120,7 @@ measure() {
 
     for ((i = 0; i < count; i++)); do
         bench_start_stentord "server-$name-$i" 'client_send = true;'
-        ! $separate || taskset -acp "0-$((half - 1))" "$bench_pid" >/dev/null
+        ! $separate || set_apart "$bench_pid"
         pids+=("$bench_pid")
         [[ $hear -eq 0 ]] ||
             begin "$name-$i-hear" "$lasts" -i "$interval" -c "$hear" -m "$hear" -a 0
