@@ -44,7 +44,8 @@ libswarm_a_SOURCES = \
 	src/swarm/report.h src/swarm/report.c \
 	src/swarm/report_html.h src/swarm/report_html.c \
 	src/swarm/report_json.h src/swarm/report_json.c \
-	src/swarm/report_json_priv.h src/swarm/report_json_more.c \
+	src/swarm/report_json_priv.h src/swarm/report_json_processes.c \
+	src/swarm/report_json_rounds.c src/swarm/report_json_value.c \
 	src/swarm/requests.h src/swarm/requests.c \
 	src/swarm/result.h src/swarm/result.c src/swarm/result_archive.c \
 	src/swarm/role.h \

@@ -1,113 +1,10 @@
 #include "report_json.h"
 
 #include <math.h>
-#include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "stentor/base/clock.h"
 
-#include "figures.h"
 #include "report_json_priv.h"
-
-static json_t *report_json_real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *report_json_count(uint64_t value)
-{
-    return json_integer((json_int_t)value);
-}
-
-void report_json_set(json_t *object, const char *name, double value)
-{
-    json_object_set_new(object, name, report_json_real(value));
-}
-
-void report_json_set_count(json_t *object, const char *name, uint64_t value)
-{
-    json_object_set_new(object, name, report_json_count(value));
-}
-
-json_t *report_json_tally(const struct tally *tally)
-{
-    json_t *object = json_object();
-
-    for (unsigned i = 0; i < tally->used; i++) {
-        const struct tally_entry *entry = &tally->entries[i];
-        json_t *label = json_string(entry->label); /* NULL: a server's text, cut within UTF-8 */
-
-        json_object_set_new(object, label != NULL ? entry->label : "not_utf8",
-                            report_json_count(entry->count));
-        json_decref(label);
-    }
-    return object;
-}
-
-json_t *report_json_quantiles(const struct histogram *histogram)
-{
-    json_t *object = json_object();
-
-    report_json_set_count(object, "count", histogram->count);
-    report_json_set_count(object, "min", histogram->count > 0 ? histogram->min : 0);
-    report_json_set(object, "mean", histogram_mean(histogram));
-    report_json_set_count(object, "p50", histogram_quantile(histogram, 0.5));
-    report_json_set_count(object, "p90", histogram_quantile(histogram, 0.9));
-    report_json_set_count(object, "p99", histogram_quantile(histogram, 0.99));
-    report_json_set_count(object, "p99.9", histogram_quantile(histogram, 0.999));
-    report_json_set_count(object, "max", histogram->max);
-    return object;
-}
-
-/* [[low, high, count], ...]: enough to merge the histograms of several swarms exactly. */
-static json_t *report_json_buckets(const struct histogram *histogram)
-{
-    json_t *array = json_array();
-    struct histogram_bucket bucket;
-    unsigned pos = 0;
-
-    while (histogram_next(histogram, &pos, &bucket))
-        json_array_append_new(array, json_pack("[I,I,I]", (json_int_t)bucket.low,
-                                               (json_int_t)bucket.high, (json_int_t)bucket.count));
-    return array;
-}
-
-static json_t *report_json_timeline(const struct timeline *timeline)
-{
-    json_t *array = json_array();
-
-    for (unsigned i = 0; i < timeline->len; i++)
-        json_array_append_new(array, json_integer(timeline->counts[i]));
-    return array;
-}
-
-static void report_json_set_peak(json_t *object, const struct timeline_peak *peak)
-{
-    report_json_set_count(object, "bucket_ms", TIMELINE_BUCKET_NS / 1000000u);
-    report_json_set_count(object, "bucket_max", peak->max);
-    report_json_set(object, "bucket_mean", peak->buckets > 0 ? peak->mean : NAN);
-    report_json_set(object, "bucket_max_over_mean", peak->mean > 0 ? peak->max / peak->mean : NAN);
-}
-
-static json_t *report_json_interval(const struct figures_interval *interval)
-{
-    json_t *object = json_object();
-
-    report_json_set(object, "seconds", interval->seconds);
-    report_json_set(object, "server_cpu_ns", interval->server_cpu_ns);
-    report_json_set(object, "server_cpu_share", interval->server_cpu_share);
-    report_json_set(object, "server_memory", interval->server_memory);
-    report_json_set(object, "server_pss", interval->server_pss);
-    report_json_set(object, "server_threads", interval->server_threads);
-    report_json_set(object, "server_context_switches_per_second", interval->server_switches);
-    report_json_set(object, "kernel_socket_memory", interval->socket_memory);
-    report_json_set(object, "swarm_cpu_ns", interval->swarm_cpu_ns);
-    report_json_set(object, "swarm_cpu_share", interval->swarm_cpu_share);
-    report_json_set(object, "wire_bytes", interval->received);
-    report_json_set(object, "wire_bytes_sent", interval->sent);
-    return object;
-}
 
 static json_t *report_json_mix(const struct mix *mix)
 {
@@ -116,11 +13,6 @@ static json_t *report_json_mix(const struct mix *mix)
     for (unsigned i = 0; i < mix->count; i++)
         report_json_set_count(object, mix->shares[i].transport->name, mix->shares[i].weight);
     return object;
-}
-
-static json_t *report_json_text(const char *text)
-{
-    return text != NULL ? json_string(text) : json_null();
 }
 
 static json_t *report_json_behaviour_options(const struct behaviour *behaviour)
@@ -196,145 +88,6 @@ static json_t *report_json_connects(const struct result *result, const struct op
     return object;
 }
 
-static json_t *report_json_memory(const struct figures_memory *memory)
-{
-    json_t *object = json_object();
-
-    report_json_set(object, "before", memory->before);
-    report_json_set(object, "connected", memory->connected);
-    report_json_set(object, "idle", memory->idle);
-    report_json_set(object, "per_client", memory->per_client);
-    return object;
-}
-
-static void report_json_set_part(json_t *object, const struct measure_part *part)
-{
-    report_json_set_count(object, "delivered", part->delivered);
-    report_json_set_count(object, "lost", part->lost);
-    report_json_set_count(object, "duplicated", part->duplicated);
-    report_json_set_count(object, "out_of_order", part->out_of_order);
-    json_object_set_new(object, "delay_ns", report_json_quantiles(&part->delay));
-    report_json_set(object, "relative_delay_ns", part->relative_ns);
-    json_object_set_new(object, "relative_ns", report_json_quantiles(&part->relative));
-}
-
-/* Names one transport. */
-static json_t *report_json_transport(const struct options *options, unsigned i)
-{
-    return json_pack("{s:s}", "transport", options->mix.shares[i].transport->name);
-}
-
-static json_t *report_json_round_transports(const struct result *result,
-                                            const struct options *options, unsigned round)
-{
-    json_t *array = json_array();
-
-    for (unsigned i = 0; i < options->mix.count; i++) {
-        const struct measure_part *part = &result->measure.rounds[round].groups[i];
-        json_t *object = report_json_transport(options, i);
-
-        report_json_set_part(object, part);
-        json_object_set_new(object, "delay_buckets", report_json_buckets(&part->delay));
-        json_array_append_new(array, object);
-    }
-    return array;
-}
-
-/* Seconds since the connects began. */
-static double report_json_time(const struct result *result, uint64_t ns)
-{
-    return ns == 0 ? NAN : ((double)ns - (double)result->connects.start_ns) / 1e9;
-}
-
-static json_t *report_json_round(const struct result *result, const struct options *options,
-                                 unsigned i)
-{
-    const struct measure_round *round = &result->measure.rounds[i];
-    const struct plan_round *plan = &options->plan.rounds[i];
-    struct figures_round figures = figures_round(result, i);
-    json_t *object = report_json_interval(&figures.interval), *skew;
-
-    report_json_set(object, "begin_seconds", report_json_time(result, result->rounds[i].begin_ns));
-    report_json_set(object, "end_seconds", report_json_time(result, result->rounds[i].end_ns));
-    report_json_set(object, "interval_seconds", (double)plan->interval_ns / 1e9);
-    report_json_set(object, "duration_seconds", (double)plan->duration_ns / 1e9);
-    report_json_set_count(object, "messages", round->messages);
-    report_json_set_count(object, "refused", round->refused);
-    report_json_set_count(object, "unanswered", round->unanswered);
-    report_json_set_part(object, &round->all);
-    report_json_set(object, "relative_delay_from_first_ns", round->from_first_ns);
-    json_object_set_new(object, "delay_buckets", report_json_buckets(&round->all.delay));
-    json_object_set_new(object, "relative_buckets", report_json_buckets(&round->all.relative));
-    skew = report_json_quantiles(&round->skew);
-    json_object_set_new(object, "skew_ns", skew);
-    report_json_set(object, "server_cpu_per_delivery_ns", figures.server_cpu_per_delivery_ns);
-    report_json_set(object, "swarm_cpu_per_delivery_ns", figures.swarm_cpu_per_delivery_ns);
-    report_json_set(object, "swarm_cpu_max", result->rounds[i].swarm_cpu_max);
-    report_json_set(object, "swarm_wait_max", result->rounds[i].swarm_wait_max);
-    report_json_set(object, "deliveries_per_second", figures.deliveries_per_second);
-    report_json_set(object, "wire_per_payload_byte", figures.wire_per_payload_byte);
-    json_object_set_new(object, "transports", report_json_round_transports(result, options, i));
-    return object;
-}
-
-static json_t *report_json_rounds(const struct result *result, const struct options *options)
-{
-    json_t *array = json_array();
-
-    for (unsigned i = 0; i < figures_rounds(result); i++)
-        json_array_append_new(array, report_json_round(result, options, i));
-    return array;
-}
-
-static json_t *report_json_totals(const struct result *result)
-{
-    struct figures_totals totals = figures_totals(result);
-    json_t *object = json_object();
-    static struct histogram delay;
-
-    figures_delay(result, &delay);
-    report_json_set_count(object, "messages", totals.messages);
-    report_json_set_count(object, "refused", totals.refused);
-    report_json_set_count(object, "unanswered", totals.unanswered);
-    report_json_set_count(object, "delivered", totals.delivered);
-    report_json_set_count(object, "lost", totals.lost);
-    report_json_set_count(object, "duplicated", totals.duplicated);
-    report_json_set_count(object, "out_of_order", totals.out_of_order);
-    report_json_set_count(object, "gap_notices", totals.gaps);
-    report_json_set_count(object, "foreign", result->measure.foreign);
-    report_json_set(object, "server_cpu_per_delivery_ns",
-                    figures_server_cpu_per_delivery_ns(result));
-    json_object_set_new(object, "delay_ns", report_json_quantiles(&delay));
-    return object;
-}
-
-/* Each transport's clients over the whole run. */
-static json_t *report_json_transports(const struct result *result, const struct options *options)
-{
-    json_t *array = json_array();
-
-    for (unsigned i = 0; i < options->mix.count; i++) {
-        const struct result_group *group = &result->groups[i];
-        json_t *object = report_json_transport(options, i);
-
-        report_json_set_count(object, "share", options->mix.shares[i].weight);
-        report_json_set_count(object, "attempted", group->attempted);
-        report_json_set_count(object, "connected", group->connected);
-        report_json_set_count(object, "failed", group->failures.total);
-        json_object_set_new(object, "causes", report_json_tally(&group->failures));
-        report_json_set_count(object, "disconnects", group->losses.total);
-        json_object_set_new(object, "disconnect_causes", report_json_tally(&group->losses));
-        report_json_set_count(object, "upgraded", group->upgraded);
-        json_object_set_new(object, "upgrade_causes", report_json_tally(&group->upgrade_failures));
-        report_json_set_count(object, "gap_notices", group->gaps);
-        json_object_set_new(object, "connect_delay_ns",
-                            report_json_quantiles(&group->connect_delay));
-        report_json_set_part(object, measure_group(&result->measure, i));
-        json_array_append_new(array, object);
-    }
-    return array;
-}
-
 static json_t *report_json_publishing(const struct result *result)
 {
     json_t *object = json_object();
@@ -369,46 +122,44 @@ static json_t *report_json_disconnects(const struct result *result)
     return object;
 }
 
-static json_t *report_json_swarm(const struct result *result, const struct judgement *judgement)
+static json_t *report_json_behaviour(const struct result_behaviour *behaviour)
 {
-    struct figures_memory memory = figures_swarm_memory(result);
-    char verdict[JUDGE_MAX_TEXT];
     json_t *object = json_object();
 
-    judge_verdict(judgement, verdict);
-    json_object_set_new(object, "memory", report_json_memory(&memory));
-    json_object_set_new(object, "loop_lag_ns", report_json_quantiles(&result->loop_lag));
-    json_object_set_new(object, "idle_lag_ns", report_json_quantiles(&result->idle_lag));
-    json_object_set_new(object, "warning",
-                        judgement->reason_count > 0 ? json_string(verdict) : json_null());
+    report_json_set_count(object, "churning", behaviour->churning);
+    report_json_set_count(object, "stalled", behaviour->stalled);
+    report_json_set_count(object, "slow", behaviour->slow);
+    report_json_set_count(object, "storms", behaviour->storms);
+    report_json_set_count(object, "left", behaviour->left);
+    report_json_set_count(object, "returned", behaviour->returned);
+    report_json_set_count(object, "slow_messages", behaviour->slow_messages);
+    json_object_set_new(object, "causes", report_json_tally(&behaviour->failures));
+    json_object_set_new(object, "return_delay_ns", report_json_quantiles(&behaviour->return_delay));
     return object;
 }
 
-static json_t *report_json_server(const struct result *result, const struct options *options)
+static json_t *report_json_directed(const struct directed_result *directed)
 {
-    struct figures_memory memory = figures_server_memory(result);
-    json_t *object;
+    json_t *object = json_object();
 
-    if (!figures_has_server(result))
+    report_json_set_count(object, "sent", directed->sent);
+    report_json_set_count(object, "refused", directed->refused);
+    report_json_set_count(object, "departed", directed->departed);
+    report_json_set_count(object, "delivered", directed->delivered);
+    report_json_set_count(object, "lost", directed->lost);
+    report_json_set_count(object, "duplicated", directed->duplicated);
+    report_json_set_count(object, "misdelivered", directed->misdelivered);
+    report_json_set_count(object, "placed", directed->placed);
+    json_object_set_new(object, "delay_ns", report_json_quantiles(&directed->delay));
+    return object;
+}
+
+static json_t *report_json_tls(const struct result_tls *tls)
+{
+    if (tls->handshakes == 0)
         return json_null();
-    object = json_object();
-    report_json_set_count(object, "pid", (uint64_t)options->pid);
-    json_object_set_new(object, "memory", report_json_memory(&memory));
-    return object;
-}
-
-static json_t *report_json_machine(void)
-{
-    json_t *object = json_object();
-    struct utsname name;
-
-    if (uname(&name) == 0) {
-        json_object_set_new(object, "host", json_string(name.nodename));
-        json_object_set_new(object, "kernel", json_string(name.release));
-        json_object_set_new(object, "architecture", json_string(name.machine));
-    }
-    report_json_set_count(object, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
-    return object;
+    return json_pack("{s:I,s:I,s:s,s:s}", "handshakes", (json_int_t)tls->handshakes, "resumed",
+                     (json_int_t)tls->resumed, "version", tls->version, "cipher", tls->cipher);
 }
 
 static json_t *report_json_verdict(const struct judgement *judgement)
@@ -448,7 +199,11 @@ static void report_json_set_parts(json_t *root, const struct result *result,
     json_object_set_new(root, "disconnects", report_json_disconnects(result));
     json_object_set_new(root, "pings", report_json_pings(result));
     json_object_set_new(root, "server", report_json_server(result, options));
-    report_json_set_more(root, result);
+    json_object_set_new(root, "behaviour", report_json_behaviour(&result->behaviour));
+    json_object_set_new(root, "directed", report_json_directed(&result->directed));
+    json_object_set_new(root, "tls", report_json_tls(&result->tls));
+    json_object_set_new(root, "agents", report_json_agents(result));
+    json_object_set_new(root, "seconds", report_json_seconds(result));
 }
 
 json_t *report_json(const struct result *result, const struct options *options,
@@ -469,4 +224,9 @@ json_t *report_json(const struct result *result, const struct options *options,
     report_json_set_parts(root, result, options);
     json_object_set_new(root, "swarm", report_json_swarm(result, judgement));
     return root;
+}
+
+bool report_json_save(const json_t *root, const char *file)
+{
+    return json_dump_file(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0;
 }

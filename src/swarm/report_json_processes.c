@@ -1,50 +1,63 @@
-/* What not every run has, and each second of it. */
 #include <math.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
-#include "report_json.h"
 #include "report_json_priv.h"
 
-static json_t *report_json_behaviour(const struct result_behaviour *behaviour)
+static json_t *report_json_memory(const struct figures_memory *memory)
 {
     json_t *object = json_object();
 
-    report_json_set_count(object, "churning", behaviour->churning);
-    report_json_set_count(object, "stalled", behaviour->stalled);
-    report_json_set_count(object, "slow", behaviour->slow);
-    report_json_set_count(object, "storms", behaviour->storms);
-    report_json_set_count(object, "left", behaviour->left);
-    report_json_set_count(object, "returned", behaviour->returned);
-    report_json_set_count(object, "slow_messages", behaviour->slow_messages);
-    json_object_set_new(object, "causes", report_json_tally(&behaviour->failures));
-    json_object_set_new(object, "return_delay_ns", report_json_quantiles(&behaviour->return_delay));
+    report_json_set(object, "before", memory->before);
+    report_json_set(object, "connected", memory->connected);
+    report_json_set(object, "idle", memory->idle);
+    report_json_set(object, "per_client", memory->per_client);
     return object;
 }
 
-static json_t *report_json_directed(const struct directed_result *directed)
+json_t *report_json_swarm(const struct result *result, const struct judgement *judgement)
 {
+    struct figures_memory memory = figures_swarm_memory(result);
+    char verdict[JUDGE_MAX_TEXT];
     json_t *object = json_object();
 
-    report_json_set_count(object, "sent", directed->sent);
-    report_json_set_count(object, "refused", directed->refused);
-    report_json_set_count(object, "departed", directed->departed);
-    report_json_set_count(object, "delivered", directed->delivered);
-    report_json_set_count(object, "lost", directed->lost);
-    report_json_set_count(object, "duplicated", directed->duplicated);
-    report_json_set_count(object, "misdelivered", directed->misdelivered);
-    report_json_set_count(object, "placed", directed->placed);
-    json_object_set_new(object, "delay_ns", report_json_quantiles(&directed->delay));
+    judge_verdict(judgement, verdict);
+    json_object_set_new(object, "memory", report_json_memory(&memory));
+    json_object_set_new(object, "loop_lag_ns", report_json_quantiles(&result->loop_lag));
+    json_object_set_new(object, "idle_lag_ns", report_json_quantiles(&result->idle_lag));
+    json_object_set_new(object, "warning",
+                        judgement->reason_count > 0 ? json_string(verdict) : json_null());
     return object;
 }
 
-static json_t *report_json_tls(const struct result_tls *tls)
+json_t *report_json_server(const struct result *result, const struct options *options)
 {
-    if (tls->handshakes == 0)
+    struct figures_memory memory = figures_server_memory(result);
+    json_t *object;
+
+    if (!figures_has_server(result))
         return json_null();
-    return json_pack("{s:I,s:I,s:s,s:s}", "handshakes", (json_int_t)tls->handshakes, "resumed",
-                     (json_int_t)tls->resumed, "version", tls->version, "cipher", tls->cipher);
+    object = json_object();
+    report_json_set_count(object, "pid", (uint64_t)options->pid);
+    json_object_set_new(object, "memory", report_json_memory(&memory));
+    return object;
 }
 
-static json_t *report_json_agents(const struct result *result)
+json_t *report_json_machine(void)
+{
+    json_t *object = json_object();
+    struct utsname name;
+
+    if (uname(&name) == 0) {
+        json_object_set_new(object, "host", json_string(name.nodename));
+        json_object_set_new(object, "kernel", json_string(name.release));
+        json_object_set_new(object, "architecture", json_string(name.machine));
+    }
+    report_json_set_count(object, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
+    return object;
+}
+
+json_t *report_json_agents(const struct result *result)
 {
     json_t *array = json_array();
 
@@ -117,7 +130,7 @@ static json_t *report_json_second(const struct result_second *second,
     return object;
 }
 
-static json_t *report_json_seconds(const struct result *result)
+json_t *report_json_seconds(const struct result *result)
 {
     const struct observation *before = &result->connect.before;
     json_t *array = json_array();
@@ -127,18 +140,4 @@ static json_t *report_json_seconds(const struct result *result)
         before = &result->seconds[i].server;
     }
     return array;
-}
-
-void report_json_set_more(json_t *root, const struct result *result)
-{
-    json_object_set_new(root, "behaviour", report_json_behaviour(&result->behaviour));
-    json_object_set_new(root, "directed", report_json_directed(&result->directed));
-    json_object_set_new(root, "tls", report_json_tls(&result->tls));
-    json_object_set_new(root, "agents", report_json_agents(result));
-    json_object_set_new(root, "seconds", report_json_seconds(result));
-}
-
-bool report_json_save(const json_t *root, const char *file)
-{
-    return json_dump_file(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0;
 }
