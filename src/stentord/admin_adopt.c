@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "admin_command.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "recovery.h"
 #include "server.h"
@@ -55,21 +56,22 @@ static void admin_on_adopt(struct http_conn *http)
     if (!admin_command_allowed(http))
         return;
     if (thread->config->recovery_time == 0) {
-        http_conn_error(http, 409, NULL, "no_recovery",
-                        "recovery_time is 0 here, so that nothing is kept of clients");
+        http_respond_error(http, 409, NULL, "no_recovery",
+                           "recovery_time is 0 here, so that nothing is kept of clients");
         return;
     }
     if (!packarray_begin(&array, body)) {
-        http_conn_error(http, 400, NULL, "bad_msgpack", "the body must be an array of MessagePack");
+        http_respond_error(http, 400, NULL, "bad_msgpack",
+                           "the body must be an array of MessagePack");
         return;
     }
     recovery_expect(thread);
     if (!admin_adopt_all(thread, &array, &adopted, error)) {
-        http_conn_error(http, 400, NULL, "bad_record", error);
+        http_respond_error(http, 400, NULL, "bad_record", error);
         return;
     }
     len = snprintf(answer, sizeof(answer), "{\"adopted\":%u}\n", adopted);
-    http_conn_respond(http, 200, NULL, "application/json", answer, (size_t)len);
+    http_respond(http, 200, NULL, "application/json", answer, (size_t)len);
 }
 
 const struct endpoint admin_adopt_endpoint = {

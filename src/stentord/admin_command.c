@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/obj.h"
@@ -33,7 +34,8 @@ void admin_command_send(struct http_conn *http,
     struct admin_command *command = calloc(1, sizeof(*command));
 
     if (command == NULL) {
-        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        http_respond_error(http, 503, NULL, "no_memory",
+                           "the server has no memory; try again later");
         return;
     }
     OBJ_INIT(command, ADMIN_COMMAND_MAGIC);
@@ -55,8 +57,8 @@ static void admin_command_open_answer(struct mail *mail, void *self)
     (void)self;
     OBJ_CHECK(command, ADMIN_COMMAND_MAGIC);
     if (http != NULL) {
-        http_conn_respond(http, command->status, NULL, "application/json", command->body.data,
-                          command->body.len);
+        http_respond(http, command->status, NULL, "application/json", command->body.data,
+                     command->body.len);
         http_conn_resume(http);
     }
     strbuf_free(&command->body);
@@ -103,7 +105,7 @@ bool admin_command_allowed(struct http_conn *http)
 
     if (!http_header(http->msg, "origin", &origin))
         return true;
-    http_conn_error(http, 403, NULL, "forbidden",
-                    "web pages must not do this; use stentorctl(1) or another program");
+    http_respond_error(http, 403, NULL, "forbidden",
+                       "web pages must not do this; use stentorctl(1) or another program");
     return false;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "admin_command.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/log.h"
@@ -59,7 +60,8 @@ static void admin_on_drain(struct http_conn *http)
     if (!admin_command_allowed(http))
         return;
     if (seconds == -2)
-        http_conn_error(http, 400, NULL, "bad_query", "seconds must be a number from 0 to 86400");
+        http_respond_error(http, 400, NULL, "bad_query",
+                           "seconds must be a number from 0 to 86400");
     else
         admin_command_send(http, admin_run_drain, seconds);
 }
@@ -82,13 +84,13 @@ static void admin_on_log_level(struct http_conn *http)
         level = log_level_from_name(text);
     }
     if (level < 0) {
-        http_conn_error(http, 400, NULL, "bad_query",
-                        "level must be one of error, warning, info and debug");
+        http_respond_error(http, 400, NULL, "bad_query",
+                           "level must be one of error, warning, info and debug");
         return;
     }
     log_set_level((enum log_level)level);
     strbuf_printf(&body, "{\"level\":\"%s\"}\n", log_level_name((enum log_level)level));
-    http_conn_respond(http, 200, NULL, "application/json", body.data, body.len);
+    http_respond(http, 200, NULL, "application/json", body.data, body.len);
     strbuf_free(&body);
 }
 

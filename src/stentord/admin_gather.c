@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "server.h"
 #include "stentor/base/obj.h"
@@ -63,7 +64,8 @@ struct admin_gather *admin_gather_new(struct http_conn *http, json_t *found)
     if (gather == NULL || found == NULL) {
         json_decref(found);
         free(gather);
-        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        http_respond_error(http, 503, NULL, "no_memory",
+                           "the server has no memory; try again later");
         return NULL;
     }
     OBJ_INIT(gather, ADMIN_GATHER_MAGIC);
@@ -88,7 +90,7 @@ bool admin_gather_is_selective(const struct admin_gather *gather)
 
 void admin_gather_refuse(struct admin_gather *gather, const char *message)
 {
-    http_conn_error(gather->http, 400, NULL, "bad_query", message);
+    http_respond_error(gather->http, 400, NULL, "bad_query", message);
     admin_gather_free(gather);
 }
 
@@ -109,9 +111,10 @@ static void admin_gather_answer(struct admin_gather *gather)
     struct http_conn *http = gather->http;
 
     if (text != NULL)
-        http_conn_respond(http, 200, NULL, "application/json", text, strlen(text));
+        http_respond(http, 200, NULL, "application/json", text, strlen(text));
     else
-        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        http_respond_error(http, 503, NULL, "no_memory",
+                           "the server has no memory; try again later");
     http_conn_resume(http);
     free(text);
     json_decref(answer);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "memory.h"
 #include "server.h"
@@ -142,8 +143,7 @@ static void admin_on_metrics(struct http_conn *http)
     admin_append_all_threads(&body, server);
     admin_append_whole(&body, http->conn->thread, &sum);
     admin_append_certificates(&body, http->conn->thread->config);
-    http_conn_respond(http, 200, NULL, "text/plain; version=0.0.4; charset=utf-8", body.data,
-                      body.len);
+    http_respond(http, 200, NULL, "text/plain; version=0.0.4; charset=utf-8", body.data, body.len);
     strbuf_free(&body);
 }
 

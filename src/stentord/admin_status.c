@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "memory.h"
 #include "server.h"
@@ -87,8 +88,8 @@ static void admin_on_status_json(struct http_conn *http)
     struct strbuf body = STRBUF_INIT;
 
     admin_append_status(&body, http->conn->thread);
-    http_conn_respond(http, 200, "Cache-Control: no-store\r\nVary: Accept\r\n", "application/json",
-                      body.data, body.len);
+    http_respond(http, 200, "Cache-Control: no-store\r\nVary: Accept\r\n", "application/json",
+                 body.data, body.len);
     strbuf_free(&body);
 }
 
@@ -104,12 +105,11 @@ static bool admin_wants_page(const struct http_conn *http)
 static void admin_on_status(struct http_conn *http)
 {
     if (admin_wants_page(http))
-        http_conn_respond(
-            http, 200,
-            "Cache-Control: no-cache\r\nVary: Accept\r\n"
-            "Content-Security-Policy: default-src 'none'; connect-src 'self'; "
-            "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\r\n",
-            "text/html; charset=utf-8", admin_page, sizeof(admin_page));
+        http_respond(http, 200,
+                     "Cache-Control: no-cache\r\nVary: Accept\r\n"
+                     "Content-Security-Policy: default-src 'none'; connect-src 'self'; "
+                     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\r\n",
+                     "text/html; charset=utf-8", admin_page, sizeof(admin_page));
     else
         admin_on_status_json(http);
 }

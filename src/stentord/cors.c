@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http_conn.h"
+#include "http_response.h"
 #include "io_thread.h"
 
 /* Are answers to all origins alike? */
@@ -68,6 +69,6 @@ void cors_on_preflight(struct http_conn *http)
 
     if (cors_find(http->conn->thread->config, http->msg) > 0)
         cors_append_allowed(&headers, http->msg);
-    http_conn_respond(http, 204, strbuf_cstr(&headers), "text/plain", "", 0);
+    http_respond(http, 204, strbuf_cstr(&headers), "text/plain", "", 0);
     strbuf_free(&headers);
 }

@@ -1,5 +1,6 @@
 #include "echo_client.h"
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "ws_handshake.h"
 
@@ -40,7 +41,7 @@ static bool echo_on_head(struct http_conn *http)
     struct ws_conn *ws;
 
     if (!thread->config->echo) {
-        http_conn_error(http, 404, NULL, "not_found", "the echo endpoint is off (option echo)");
+        http_respond_error(http, 404, NULL, "not_found", "the echo endpoint is off (option echo)");
         return false;
     }
     if (!ws_handshake_check(http))

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "engine_polling.h"
 #include "engine_websocket.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "limits.h"
 #include "server.h"
@@ -143,7 +144,8 @@ static void engine_endpoint_open(struct http_conn *http, const struct engine_que
     if (engine != NULL)
         engine_polling_open(engine, http);
     else
-        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        http_respond_error(http, 503, NULL, "no_memory",
+                           "the server has no memory; try again later");
 }
 
 static void engine_endpoint_on_request(struct http_conn *http)

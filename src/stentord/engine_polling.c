@@ -4,6 +4,7 @@
 #include "delivery.h"
 #include "encoder.h"
 #include "engine_queue.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "poll_response.h"
 #include "stentor/base/utf8.h"
@@ -30,7 +31,7 @@ static void engine_polling_respond(struct http_conn *http, int status, const cha
     if (headers.failed || body->failed)
         conn_close(http->conn, CLOSE_NO_MEMORY);
     else
-        http_conn_respond(http, status, strbuf_cstr(&headers), type, body->data, body->len);
+        http_respond(http, status, strbuf_cstr(&headers), type, body->data, body->len);
     strbuf_free(&headers);
 }
 

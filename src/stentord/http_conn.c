@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cors.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "redirect.h"
 #include "router.h"
 #include "stentor/base/clock.h"
 #include "stentor/base/obj.h"
-#include "tls.h"
 
 static const struct conn_protocol http_protocol;
 
@@ -107,90 +106,6 @@ static void http_free(struct http_conn *http)
     free(http);
 }
 
-static void http_append_response_head(struct http_conn *http, struct strbuf *out, int status,
-                                      const char *headers, const char *type, size_t len)
-{
-    struct strbuf lines = STRBUF_INIT;
-
-    if (headers != NULL)
-        strbuf_append_str(&lines, headers);
-    strbuf_printf(&lines, "Content-Type: %s\r\n", type);
-    if (http_config(http)->hsts > 0 && tls_is_used(http->conn))
-        strbuf_printf(&lines, "Strict-Transport-Security: max-age=%d\r\n", http_config(http)->hsts);
-    if (http->msg != NULL && http->endpoint != NULL && http->endpoint->cors)
-        cors_append(&lines, http_config(http), cors_find(http_config(http), http->msg));
-    out->failed |= lines.failed;
-    /* A body that nobody will read would be taken for the next request. */
-    if (http->msg != NULL && !http->body_done && http_has_body(http->msg))
-        http->keep_alive = false;
-    http_append_head(out, status, strbuf_cstr(&lines), len, http->keep_alive);
-    strbuf_free(&lines);
-    if (status >= 400)
-        stats_add(&http->conn->thread->stats.http_errors, 1);
-}
-
-/* The answer has been given to the connection. */
-static void http_answered(struct http_conn *http)
-{
-    http->answered = true;
-    if (!http->keep_alive)
-        conn_finish(http->conn, CLOSE_FINISHED);
-}
-
-/* Without a body for HEAD. */
-static bool http_wants_body(const struct http_conn *http)
-{
-    return http->msg == NULL || !http_method_is(http->msg, HTTP_HEAD);
-}
-
-void http_conn_respond(struct http_conn *http, int status, const char *headers, const char *type,
-                       const void *body, size_t len)
-{
-    struct strbuf out = STRBUF_INIT;
-
-    OBJ_CHECK(http, HTTP_CONN_MAGIC);
-    http_append_response_head(http, &out, status, headers, type, len);
-    if (http_wants_body(http))
-        strbuf_append(&out, body, len);
-    if (out.failed)
-        conn_close(http->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(http->conn, out.data, out.len);
-    strbuf_free(&out);
-    http_answered(http);
-}
-
-void http_conn_respond_buf(struct http_conn *http, int status, const char *headers,
-                           const char *type, struct refbuf *body)
-{
-    struct strbuf out = STRBUF_INIT;
-
-    OBJ_CHECK(http, HTTP_CONN_MAGIC);
-    http_append_response_head(http, &out, status, headers, type, body->len);
-    if (out.failed)
-        conn_close(http->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(http->conn, out.data, out.len);
-    strbuf_free(&out);
-    if (http_wants_body(http))
-        conn_send_buf(http->conn, body);
-    http_answered(http);
-}
-
-void http_conn_error(struct http_conn *http, int status, const char *headers, const char *error,
-                     const char *message)
-{
-    struct strbuf body = STRBUF_INIT;
-
-    strbuf_append_str(&body, "{\"error\":");
-    json_append_string(&body, error, strlen(error));
-    strbuf_append_str(&body, ",\"message\":");
-    json_append_string(&body, message, strlen(message));
-    strbuf_append_str(&body, "}\n");
-    http_conn_respond(http, status, headers, "application/json", body.data, body.len);
-    strbuf_free(&body);
-}
-
 void http_conn_upgrade(struct http_conn *http, const struct conn_protocol *protocol, void *state)
 {
     http->conn->protocol = protocol;
@@ -217,8 +132,8 @@ static const char *http_error_name(int status)
 static void http_on_failure(struct http_conn *http)
 {
     http->keep_alive = false;
-    http_conn_error(http, http->msg->status, NULL, http_error_name(http->msg->status),
-                    http->msg->error);
+    http_respond_error(http, http->msg->status, NULL, http_error_name(http->msg->status),
+                       http->msg->error);
     http->conn->finish_reason = CLOSE_HTTP_ERROR;
 }
 
@@ -232,9 +147,9 @@ static void http_enter(struct http_conn *http)
         return;
     http_refuse_upgrade(msg);
     if (http_content_length(msg) > msg->limits.body) {
-        http_conn_error(http, 413, NULL, "too_large",
-                        "the body is larger than this server allows (max_publish_size, "
-                        "max_message_size)");
+        http_respond_error(http, 413, NULL, "too_large",
+                           "the body is larger than this server allows (max_publish_size, "
+                           "max_message_size)");
         return;
     }
     if (!http_header(msg, "expect", &expect))
@@ -244,8 +159,8 @@ static void http_enter(struct http_conn *http)
     if (http_span_equals(expect, "100-continue"))
         conn_send(http->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     else
-        http_conn_error(http, 417, NULL, "expectation_failed",
-                        "the only expectation understood is 100-continue");
+        http_respond_error(http, 417, NULL, "expectation_failed",
+                           "the only expectation understood is 100-continue");
 }
 
 /* The head is complete: decides who answers, and on which thread. */
@@ -261,8 +176,8 @@ static void http_on_head(struct http_conn *http)
     if (!router_find(http))
         return;
     if (http->conn->thread->stopping) {
-        http_conn_error(http, 503, "Retry-After: 1\r\n", "stopping",
-                        "the server is stopping; try again when it has been started");
+        http_respond_error(http, 503, "Retry-After: 1\r\n", "stopping",
+                           "the server is stopping; try again when it has been started");
         return;
     }
     home = http->endpoint->home != NULL ? http->endpoint->home(http) : NULL;
@@ -522,9 +437,9 @@ static void http_on_deadline(struct conn *conn)
     }
     bool in_body = http->msg->head_done;
     http->keep_alive = false;
-    http_conn_error(http, 408, NULL, "timeout",
-                    in_body ? "the body took too long (body_timeout)"
-                            : "the head took too long (header_timeout)");
+    http_respond_error(http, 408, NULL, "timeout",
+                       in_body ? "the body took too long (body_timeout)"
+                               : "the head took too long (header_timeout)");
     conn->finish_reason = in_body ? CLOSE_BODY_TIMEOUT : CLOSE_HEADER_TIMEOUT;
 }
 

@@ -78,18 +78,6 @@ struct endpoint {
 /* Begins to serve HTTP on a new connection. */
 void http_conn_start(struct conn *conn);
 
-/* Answers the current request. `headers`: more header lines, each with CRLF, or NULL. */
-void http_conn_respond(struct http_conn *http, int status, const char *headers, const char *type,
-                       const void *body, size_t len);
-
-/* The same with a shared body. */
-void http_conn_respond_buf(struct http_conn *http, int status, const char *headers,
-                           const char *type, struct refbuf *body);
-
-/* Answers with {"error": ..., "message": ...}; `message` says what to do. */
-void http_conn_error(struct http_conn *http, int status, const char *headers, const char *error,
-                     const char *message);
-
 /* The connection speaks another protocol from now on; http_conn.c frees its own state. */
 void http_conn_upgrade(struct http_conn *http, const struct conn_protocol *protocol, void *state);
 
@@ -99,7 +87,7 @@ bool http_conn_bearer(const struct http_conn *http, struct span *key) MUST_CHECK
 /* The current request will be answered later, by `waiter`. */
 void http_conn_suspend(struct http_conn *http, const struct http_waiter *waiter, void *context);
 
-/* The suspended request's answer is under way (http_conn_respond): go on with what came since. */
+/* The suspended request's answer is under way (http_respond): go on with what came since. */
 void http_conn_resume(struct http_conn *http);
 
 /* The same when the answer was written to the connection past this module, maybe in the middle of

@@ -1,5 +1,6 @@
 #include "limits.h"
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "memory.h"
 #include "server.h"
@@ -62,7 +63,7 @@ static bool limits_refuse(struct http_conn *http, stats_value *counter, const ch
 {
     stats_add(counter, 1);
     http->keep_alive = false; /* the next try may go to another server */
-    http_conn_error(http, 503, "Retry-After: 5\r\n", error, message);
+    http_respond_error(http, 503, "Retry-After: 5\r\n", error, message);
     return false;
 }
 

@@ -44,6 +44,7 @@ libstentord_a_SOURCES = \
 	src/stentord/handover.c src/stentord/handover.h \
 	src/stentord/heartbeat.c src/stentord/heartbeat.h \
 	src/stentord/http_conn.c src/stentord/http_conn.h \
+	src/stentord/http_response.c src/stentord/http_response.h \
 	src/stentord/io_thread.c src/stentord/io_thread.h \
 	src/stentord/limits.c src/stentord/limits.h \
 	src/stentord/listener.c src/stentord/listener.h \
@@ -51,6 +52,7 @@ libstentord_a_SOURCES = \
 	src/stentord/memory.c src/stentord/memory.h \
 	src/stentord/message.c src/stentord/message.h \
 	src/stentord/native_client.c src/stentord/native_client.h \
+	src/stentord/native_command.c src/stentord/native_priv.h \
 	src/stentord/neighbours.c src/stentord/neighbours.h \
 	src/stentord/notify.c src/stentord/notify.h \
 	src/stentord/numbering.c src/stentord/numbering.h \

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "publish_priv.h"
 #include "server.h"
@@ -135,7 +136,7 @@ static void publish_batch_respond(struct publish_batch *batch)
             publish_endpoint_append_item(&body, item->seq, item->clients);
     }
     strbuf_append_str(&body, "]\n");
-    http_conn_respond(batch->http, 200, NULL, "application/json", body.data, body.len);
+    http_respond(batch->http, 200, NULL, "application/json", body.data, body.len);
     strbuf_free(&body);
 }
 

@@ -1,3 +1,4 @@
+#include "http_response.h"
 #include "io_thread.h"
 #include "publish_priv.h"
 
@@ -11,7 +12,7 @@ static void publish_done_directed(struct directed *directed)
     if (http == NULL)
         return; /* the publisher has gone */
     if (result == DIRECTED_QUEUED)
-        http_conn_respond(http, 200, NULL, "application/json", "{\"delivered\":true}\n", 19);
+        http_respond(http, 200, NULL, "application/json", "{\"delivered\":true}\n", 19);
     else if (result == DIRECTED_UNKNOWN)
         publish_endpoint_refuse(http, 404, NULL, "unknown_session", directed_error(result));
     else

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broadcast.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "permission.h"
 #include "publish_priv.h"
@@ -25,7 +26,7 @@ void publish_endpoint_refuse(struct http_conn *http, int status, const char *hea
     stats_add(&http->conn->thread->stats.publish_refused, 1);
     if (log_access_enabled())
         log_access("%s %d %s", conn_text(http->conn, text), status, error);
-    http_conn_error(http, status, headers, error, message);
+    http_respond_error(http, status, headers, error, message);
 }
 
 /* Does the request carry one of the keys? */
@@ -95,7 +96,7 @@ static void publish_respond(struct http_conn *http, struct publish_request *requ
     publish_endpoint_append_item(&body, request->items[0].seq,
                                  atomic_load(&request->items[0].clients));
     strbuf_append_char(&body, '\n');
-    http_conn_respond(http, 200, NULL, "application/json", body.data, body.len);
+    http_respond(http, 200, NULL, "application/json", body.data, body.len);
     strbuf_free(&body);
 }
 

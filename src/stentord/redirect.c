@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http_conn.h"
+#include "http_response.h"
 
 enum { REDIRECT_HTTPS = 443 };
 
@@ -39,9 +40,9 @@ void redirect_answer(struct http_conn *http, uint16_t port)
 
     if (!http_header(http->msg, "host", &host) || !redirect_host(&host) ||
         !redirect_target(target)) {
-        http_conn_error(http, 400, NULL, "bad_request",
-                        "this port only sends clients to https, which takes a Host header and a "
-                        "target that begins with /");
+        http_respond_error(http, 400, NULL, "bad_request",
+                           "this port only sends clients to https, which takes a Host header and a "
+                           "target that begins with /");
         return;
     }
     strbuf_printf(&headers, "Location: https://%.*s", (int)host.len, host.ptr);
@@ -49,7 +50,7 @@ void redirect_answer(struct http_conn *http, uint16_t port)
         strbuf_printf(&headers, ":%u", port);
     strbuf_append(&headers, target.ptr, target.len);
     strbuf_append_str(&headers, "\r\n");
-    http_conn_respond(http, 308, strbuf_cstr(&headers), "text/plain; charset=utf-8", text,
-                      sizeof(text) - 1);
+    http_respond(http, 308, strbuf_cstr(&headers), "text/plain; charset=utf-8", text,
+                 sizeof(text) - 1);
     strbuf_free(&headers);
 }

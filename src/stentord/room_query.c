@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 #include "message.h"
 #include "neighbours.h"
@@ -78,7 +79,7 @@ static bool room_query_may_join(struct http_conn *http, struct room_query *query
         error = permission_join(http->conn->thread->config, query->rooms[i], query->trusted);
         if (error == NULL)
             continue;
-        http_conn_error(http, 403, NULL, "forbidden", error);
+        http_respond_error(http, 403, NULL, "forbidden", error);
         return false;
     }
     return true;
@@ -98,12 +99,12 @@ bool room_query_parse(struct http_conn *http, struct room_query *query)
     while (error == NULL && http_query_next(&text, &name, &value))
         error = room_query_param(query, config, name, value);
     if (error != NULL) {
-        http_conn_error(http, 400, NULL, "bad_query", error);
+        http_respond_error(http, 400, NULL, "bad_query", error);
         return false;
     }
     if (query->has_key && !query->trusted) {
-        http_conn_error(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
-                        "the key is not one of client_keys");
+        http_respond_error(http, 401, "WWW-Authenticate: Bearer\r\n", "unauthorized",
+                           "the key is not one of client_keys");
         return false;
     }
     /* The header may be meant for a proxy: one that is unknown here is no mistake. */
@@ -120,7 +121,7 @@ bool room_query_last_event_id(struct http_conn *http, struct room_query *query)
     query->has_since = true;
     if (seq_parse(id, &query->since))
         return true;
-    http_conn_error(http, 400, NULL, "bad_query", "Last-Event-ID must be a seq: digits only");
+    http_respond_error(http, 400, NULL, "bad_query", "Last-Event-ID must be a seq: digits only");
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include "admin_endpoint.h"
 #include "echo_client.h"
 #include "engine_endpoint.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "native_client.h"
 #include "publish_endpoint.h"
@@ -66,11 +67,11 @@ bool router_find(struct http_conn *http)
             endpoint->methods & 1u << http->msg->parser.method)
             return true;
         snprintf(allow, sizeof(allow), "Allow: %s\r\n", endpoint->allow);
-        http_conn_error(http, 405, allow, "method_not_allowed",
-                        "this path answers the methods in the Allow header");
+        http_respond_error(http, 405, allow, "method_not_allowed",
+                           "this path answers the methods in the Allow header");
         return false;
     }
-    http_conn_error(http, 404, NULL, "not_found",
-                    "there is nothing at this path; see stentor-protocol(7)");
+    http_respond_error(http, 404, NULL, "not_found",
+                       "there is nothing at this path; see stentor-protocol(7)");
     return false;
 }

@@ -6,6 +6,7 @@
 #include "delivery.h"
 #include "encoder.h"
 #include "engine_queue.h"
+#include "http_response.h"
 #include "io_thread.h"
 #include "limits.h"
 #include "room_query.h"
@@ -197,7 +198,8 @@ static void sse_start(struct http_conn *http, const struct room_query *query)
                                           NULL, room_query_cursor(query, thread));
 
     if (session == NULL) {
-        http_conn_error(http, 503, NULL, "no_memory", "the server has no memory; try again later");
+        http_respond_error(http, 503, NULL, "no_memory",
+                           "the server has no memory; try again later");
         return;
     }
     conn_set_timeout(conn, thread->config->ping_timeout);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 
 /* Does the client have the file already (RFC 9110 section 13.1.2)? Tags are compared weakly. */
@@ -33,9 +34,9 @@ static void static_respond(struct http_conn *http, const struct static_file *fil
 
     snprintf(headers, sizeof(headers), "ETag: %s\r\nCache-Control: no-cache\r\n", file->etag);
     if (static_is_known(http, file))
-        http_conn_respond(http, 304, headers, file->type, "", 0);
+        http_respond(http, 304, headers, file->type, "", 0);
     else
-        http_conn_respond_buf(http, 200, headers, file->type, file->content);
+        http_respond_buf(http, 200, headers, file->type, file->content);
 }
 
 static const struct static_file *static_find(const struct http_conn *http, struct strbuf *path)
@@ -52,7 +53,7 @@ static void static_redirect(struct http_conn *http, struct span path, struct spa
 
     strbuf_printf(&headers, "Location: %.*s/%s%.*s\r\n", (int)path.len, path.ptr,
                   query.len > 0 ? "?" : "", (int)query.len, query.ptr);
-    http_conn_respond(http, 301, strbuf_cstr(&headers), "text/plain; charset=utf-8", "", 0);
+    http_respond(http, 301, strbuf_cstr(&headers), "text/plain; charset=utf-8", "", 0);
     strbuf_free(&headers);
 }
 
@@ -75,8 +76,8 @@ static void static_on_request(struct http_conn *http)
     else if (directory)
         static_redirect(http, path, query);
     else
-        http_conn_error(http, 404, NULL, "not_found",
-                        "there is nothing at this path; see stentor-protocol(7)");
+        http_respond_error(http, 404, NULL, "not_found",
+                           "there is nothing at this path; see stentor-protocol(7)");
 }
 
 const struct endpoint static_endpoint = {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "http_response.h"
 #include "io_thread.h"
 
 bool ws_handshake_check(struct http_conn *http)
@@ -10,19 +11,19 @@ bool ws_handshake_check(struct http_conn *http)
     struct span key, version;
 
     if (!msg->upgrade || !http_header_has_token(msg, "upgrade", "websocket")) {
-        http_conn_error(http, 426, "Upgrade: websocket\r\n", "upgrade_required",
-                        "this path speaks WebSocket; connect with ws:// or wss://");
+        http_respond_error(http, 426, "Upgrade: websocket\r\n", "upgrade_required",
+                           "this path speaks WebSocket; connect with ws:// or wss://");
         return false;
     }
     if (!http_header(msg, "sec-websocket-version", &version) || !http_span_equals(version, "13")) {
-        http_conn_error(http, 426, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-                        "upgrade_required", "the WebSocket version understood here is 13");
+        http_respond_error(http, 426, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+                           "upgrade_required", "the WebSocket version understood here is 13");
         return false;
     }
     if (msg->parser.http_minor < 1 || !http_header(msg, "sec-websocket-key", &key) ||
         !ws_key_valid(key.ptr, key.len)) {
-        http_conn_error(http, 400, NULL, "bad_handshake",
-                        "the handshake needs HTTP/1.1 and a Sec-WebSocket-Key of 16 bytes");
+        http_respond_error(http, 400, NULL, "bad_handshake",
+                           "the handshake needs HTTP/1.1 and a Sec-WebSocket-Key of 16 bytes");
         return false;
     }
     return true;
