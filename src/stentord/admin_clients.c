@@ -1,6 +1,8 @@
 /* /clients: who is connected; /kick: ends some of them. */
 #include "admin_endpoint.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "admin_command.h"
@@ -61,10 +63,12 @@ static bool admin_each_session(struct admin_gather *gather, struct io_thread *th
     for (; gather->at < table->count && gather->at < end; gather->at++) {
         const struct cursor *cursor = &table->cursors[gather->at];
 
-        if (json_array_size(gather->found) >= gather->limit)
+        if (gather->found >= gather->limit)
             return false;
-        if (cursor->lag != SESSION_GONE && admin_wanted(gather, cursor->session))
+        if (cursor->lag != SESSION_GONE && admin_wanted(gather, cursor->session)) {
             take(gather, cursor->session);
+            gather->found++;
+        }
     }
     return gather->at < table->count;
 }
@@ -86,30 +90,44 @@ static const char *admin_lag_text(const struct cursor *cursor)
     return "gone";
 }
 
-static json_t *admin_session_json(const struct session *session)
+static void admin_append_rooms(struct strbuf *out, const struct session *session)
+{
+    bool first = true;
+
+    for (uint32_t i = 0; i < session->membership_count; i++) {
+        const struct room *room = session->memberships[i].room;
+
+        if (room->name_len == 0)
+            continue;
+        if (!first)
+            strbuf_append_char(out, ',');
+        json_append_string(out, room->name, room->name_len);
+        first = false;
+    }
+}
+
+/* As text, and not as a tree that is made into one in the end: that would take a tenth of a second
+ * for ten thousand of them, in which nobody else is served. */
+static void admin_take_session(struct admin_gather *gather, struct session *session)
 {
     const struct cursor *cursor = session_cursor(session);
+    struct strbuf *out = &gather->answer;
+    char id[SESSION_ID_TEXT], peer[PEER_TEXT] = "";
     size_t behind = cursor->lag != SESSION_CURRENT
                         ? journal_count_after(&session->delivery->journal, cursor->seq)
                         : 0;
-    char id[SESSION_ID_TEXT], peer[PEER_TEXT] = "";
-    json_t *rooms = json_array();
 
     session_id_text(session->id, id);
     if (session->conn != NULL)
         peer_text(&session->conn->peer, peer);
-    for (uint32_t i = 0; i < session->membership_count; i++)
-        if (session->memberships[i].room->name_len > 0)
-            json_array_append_new(rooms, json_string(session->memberships[i].room->name));
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:o}", "session", id, "connection",
-                     (json_int_t)(session->conn != NULL ? session->conn->number : 0), "address",
-                     peer, "transport", dialect_name((enum dialect)cursor->dialect), "state",
-                     admin_lag_text(cursor), "behind", (json_int_t)behind, "rooms", rooms);
-}
-
-static void admin_take_session(struct admin_gather *gather, struct session *session)
-{
-    json_array_append_new(gather->found, admin_session_json(session));
+    strbuf_printf(out, "%s{\"session\":\"%s\",\"connection\":%" PRIu64 ",\"address\":",
+                  gather->found > 0 ? "," : "", id,
+                  (uint64_t)(session->conn != NULL ? session->conn->number : 0));
+    json_append_string(out, peer, strlen(peer));
+    strbuf_printf(out, ",\"transport\":\"%s\",\"state\":\"%s\",\"behind\":%zu,\"rooms\":[",
+                  dialect_name((enum dialect)cursor->dialect), admin_lag_text(cursor), behind);
+    admin_append_rooms(out, session);
+    strbuf_append_str(out, "]}");
 }
 
 static bool admin_visit_clients(struct admin_gather *gather, struct io_thread *thread)
@@ -117,26 +135,26 @@ static bool admin_visit_clients(struct admin_gather *gather, struct io_thread *t
     return admin_each_session(gather, thread, admin_take_session);
 }
 
-static json_t *admin_finish_clients(struct admin_gather *gather)
+static void admin_finish_clients(struct admin_gather *gather)
 {
-    return json_pack("{s:O}", "clients", gather->found);
+    strbuf_append_str(&gather->answer, "]}");
 }
 
 static void admin_on_clients(struct http_conn *http)
 {
-    struct admin_gather *gather = admin_gather_new(http, json_array());
+    struct admin_gather *gather = admin_gather_new(http);
 
     if (gather == NULL)
         return;
+    strbuf_append_str(&gather->answer, "{\"clients\":[");
     gather->visit = admin_visit_clients;
     gather->finish = admin_finish_clients;
     admin_gather_start(gather);
 }
 
-/* How many there are is all that is kept of them, so there is no limit. */
 static void admin_take_kick(struct admin_gather *gather, struct session *session)
 {
-    json_integer_set(gather->found, json_integer_value(gather->found) + 1);
+    (void)gather; /* it counts them */
     session->ops->kick(session);
 }
 
@@ -145,9 +163,9 @@ static bool admin_visit_kick(struct admin_gather *gather, struct io_thread *thre
     return admin_each_session(gather, thread, admin_take_kick);
 }
 
-static json_t *admin_finish_kick(struct admin_gather *gather)
+static void admin_finish_kick(struct admin_gather *gather)
 {
-    return json_pack("{s:O}", "kicked", gather->found);
+    strbuf_printf(&gather->answer, "{\"kicked\":%" PRIu64 "}", gather->found);
 }
 
 static void admin_on_kick(struct http_conn *http)
@@ -156,13 +174,14 @@ static void admin_on_kick(struct http_conn *http)
 
     if (!admin_command_allowed(http))
         return;
-    gather = admin_gather_new(http, json_integer(0));
+    gather = admin_gather_new(http);
     if (gather == NULL)
         return;
     if (!admin_gather_is_selective(gather)) {
         admin_gather_refuse(gather, "name a session, an address or a room");
         return;
     }
+    gather->limit = UINT_MAX; /* how many there are is all that is kept of them */
     gather->visit = admin_visit_kick;
     gather->finish = admin_finish_kick;
     admin_gather_start(gather);

@@ -11,11 +11,19 @@
 
 #define ADMIN_GATHER_MAGIC 0x61676174u
 
-enum { ADMIN_GATHER_LIMIT = 100, ADMIN_GATHER_MAX_LIMIT = 100000 };
+enum {
+    ADMIN_GATHER_LIMIT = 100,
+    ADMIN_GATHER_MAX_LIMIT = 1000000,
+    ADMIN_GATHER_PART = 262144, /* bytes, about: a long answer is not one piece of memory */
+};
 
 static void admin_gather_free(struct admin_gather *gather)
 {
-    json_decref(gather->found);
+    for (size_t i = 0; i < gather->part_count; i++)
+        refbuf_unref(&gather->parts[i]);
+    free(gather->parts);
+    strbuf_free(&gather->answer);
+    json_decref(gather->tally);
     OBJ_CLEAR(gather);
     free(gather);
 }
@@ -55,15 +63,13 @@ static bool admin_gather_read(struct admin_gather *gather, struct span name, str
     return true;
 }
 
-struct admin_gather *admin_gather_new(struct http_conn *http, json_t *found)
+struct admin_gather *admin_gather_new(struct http_conn *http)
 {
     struct admin_gather *gather = calloc(1, sizeof(*gather));
     struct span path, query, name, value;
     bool good = true;
 
-    if (gather == NULL || found == NULL) {
-        json_decref(found);
-        free(gather);
+    if (gather == NULL) {
         http_respond_error(http, 503, NULL, "no_memory",
                            "the server has no memory; try again later");
         return NULL;
@@ -71,14 +77,13 @@ struct admin_gather *admin_gather_new(struct http_conn *http, json_t *found)
     OBJ_INIT(gather, ADMIN_GATHER_MAGIC);
     gather->http = http;
     gather->origin = http->conn->thread;
-    gather->found = found;
     gather->limit = ADMIN_GATHER_LIMIT;
     http_split_target(http->msg, &path, &query);
     while (good && http_query_next(&query, &name, &value))
         good = admin_gather_read(gather, name, value);
     if (good)
         return gather;
-    admin_gather_refuse(gather, "limit must be a number from 1 to 100000; room, address and "
+    admin_gather_refuse(gather, "limit must be a number from 1 to 1000000; room, address and "
                                 "session are texts of up to 299 bytes");
     return NULL;
 }
@@ -104,20 +109,46 @@ static void admin_gather_on_abort(struct http_conn *http, void *context)
 
 static const struct http_waiter admin_gather_waiter = {.on_abort = admin_gather_on_abort};
 
+/* Moves what the answer has become to its parts. */
+static void admin_gather_cut(struct admin_gather *gather)
+{
+    struct refbuf **parts = realloc(gather->parts, (gather->part_count + 1) * sizeof(*parts));
+    struct refbuf *part = NULL;
+
+    if (parts != NULL) {
+        gather->parts = parts;
+        part = refbuf_copy(gather->answer.data, gather->answer.len);
+    }
+    strbuf_clear(&gather->answer);
+    if (part != NULL)
+        parts[gather->part_count++] = part;
+    else
+        gather->answer.failed = true;
+}
+
 static void admin_gather_answer(struct admin_gather *gather)
 {
-    json_t *answer = gather->finish != NULL ? gather->finish(gather) : json_incref(gather->found);
-    char *text = json_dumps(answer, JSON_COMPACT);
     struct http_conn *http = gather->http;
 
-    if (text != NULL)
-        http_respond(http, 200, NULL, "application/json", text, strlen(text));
+    gather->finish(gather);
+    if (!gather->answer.failed)
+        admin_gather_cut(gather);
+    if (!gather->answer.failed)
+        http_respond_parts(http, 200, NULL, "application/json", gather->parts, gather->part_count);
     else
         http_respond_error(http, 503, NULL, "no_memory",
                            "the server has no memory; try again later");
     http_conn_resume(http);
-    free(text);
-    json_decref(answer);
+}
+
+/* Visits the thread; false when it has more. */
+static bool admin_gather_visit(struct admin_gather *gather, struct io_thread *thread)
+{
+    bool more = gather->visit(gather, thread);
+
+    if (!gather->answer.failed && gather->answer.len >= ADMIN_GATHER_PART)
+        admin_gather_cut(gather);
+    return !more;
 }
 
 static void admin_gather_open(struct mail *mail, void *self)
@@ -134,7 +165,7 @@ static void admin_gather_open(struct mail *mail, void *self)
         admin_gather_free(gather);
         return;
     }
-    if (gather->visit(gather, thread)) {
+    if (!admin_gather_visit(gather, thread)) {
         stage_post(&thread->stage, &gather->mail);
         return;
     }

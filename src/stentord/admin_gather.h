@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "http_conn.h"
+#include "stentor/base/strbuf.h"
 
 enum { ADMIN_GATHER_TEXT = 300 };
 
@@ -22,9 +23,13 @@ struct admin_gather {
     /* On each thread: adds to the answer. True: the thread has more, from `at` on, and does
      * something else before it is visited again. */
     bool (*visit)(struct admin_gather *gather, struct io_thread *thread);
-    /* On the origin, in the end: makes the answer. NULL: `found` as it is. */
-    json_t *(*finish)(struct admin_gather *gather);
-    json_t *found;
+    /* On the origin, in the end: completes the answer. */
+    void (*finish)(struct admin_gather *gather);
+    struct strbuf answer; /* JSON; what becomes long is moved to the parts before it */
+    struct refbuf **parts;
+    size_t part_count;
+    uint64_t found; /* elements that are in the answer, or were counted */
+    json_t *tally;  /* what is counted by names, until the end; NULL: nothing is */
     uint32_t at;    /* where the next visit of this thread begins; 0 at the first */
     unsigned limit; /* of elements in the answer */
     char room[ADMIN_GATHER_TEXT];
@@ -32,9 +37,9 @@ struct admin_gather {
     char session[ADMIN_GATHER_TEXT];
 };
 
-/* Reads limit, room, address and session from the query; `found` becomes the gathering's. NULL when
- * the request has been answered with an error. */
-struct admin_gather *admin_gather_new(struct http_conn *http, json_t *found) MUST_CHECK;
+/* Reads limit, room, address and session from the query. NULL when the request has been answered
+ * with an error. */
+struct admin_gather *admin_gather_new(struct http_conn *http) MUST_CHECK;
 
 /* Does the query name a room, an address or a session? */
 bool admin_gather_is_selective(const struct admin_gather *gather);

@@ -7,7 +7,10 @@
 #include "admin_gather.h"
 #include "io_thread.h"
 
-enum { ADMIN_ROOMS_KNOWN = 20000 }; /* that are added up; of more, some are left out */
+enum {
+    ADMIN_ROOMS_KNOWN = 20000, /* that are added up; of more, some are left out */
+    ADMIN_ROOMS_SLICE = 500,   /* that are looked at in one go, some hundred microseconds */
+};
 
 /* What stands between namespace and room in a key; neither may contain it. */
 #define ADMIN_ROOMS_SEPARATOR "\n"
@@ -29,13 +32,16 @@ static void admin_add_room(json_t *found, const struct config *config, const str
 
 static bool admin_visit_rooms(struct admin_gather *gather, struct io_thread *thread)
 {
-    const struct room_table *table = &thread->delivery.rooms;
+    unsigned looked_at = 0;
 
-    for (uint32_t i = 0; i < table->bucket_count; i++)
-        for (const struct room *room = table->buckets[i]; room != NULL; room = room->next)
+    do {
+        const struct room *room = room_table_scan(&thread->delivery.rooms, &gather->at);
+
+        for (looked_at++; room != NULL; room = room->next, looked_at++)
             if (room->member_count > 0)
-                admin_add_room(gather->found, thread->config, room);
-    return false;
+                admin_add_room(gather->tally, thread->config, room);
+    } while (gather->at != 0 && looked_at < ADMIN_ROOMS_SLICE);
+    return gather->at != 0;
 }
 
 struct admin_room {
@@ -52,43 +58,53 @@ static int admin_compare_rooms(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-static json_t *admin_room_json(const struct admin_room *room)
+static void admin_append_room(struct strbuf *out, const struct admin_room *room)
 {
-    const char *separator = strstr(room->key, ADMIN_ROOMS_SEPARATOR);
-    json_t *namespace = json_stringn(room->key, (size_t)(separator - room->key));
-    json_t *name = separator[1] != '\0' ? json_string(separator + 1) : json_null();
+    const char *separator = strstr(room->key, ADMIN_ROOMS_SEPARATOR), *name = separator + 1;
 
-    return json_pack("{s:o, s:o, s:I}", "namespace", namespace, "room", name, "members",
-                     room->members);
+    strbuf_append_str(out, "{\"namespace\":");
+    json_append_string(out, room->key, (size_t)(separator - room->key));
+    strbuf_append_str(out, ",\"room\":");
+    if (*name != '\0')
+        json_append_string(out, name, strlen(name));
+    else
+        strbuf_append_str(out, "null");
+    strbuf_printf(out, ",\"members\":%" JSON_INTEGER_FORMAT "}", room->members);
 }
 
-static json_t *admin_finish_rooms(struct admin_gather *gather)
+static void admin_finish_rooms(struct admin_gather *gather)
 {
-    size_t count = json_object_size(gather->found), i = 0;
+    size_t count = json_object_size(gather->tally), i = 0;
     struct admin_room *rooms = calloc(count > 0 ? count : 1, sizeof(*rooms));
-    json_t *list = json_array(), *members;
+    struct strbuf *out = &gather->answer;
     const char *key;
+    json_t *members;
 
-    if (rooms == NULL || list == NULL) {
-        free(rooms);
-        json_decref(list);
-        return NULL;
+    if (rooms == NULL) {
+        out->failed = true;
+        return;
     }
-    json_object_foreach(gather->found, key, members) rooms[i++] =
+    json_object_foreach(gather->tally, key, members) rooms[i++] =
         (struct admin_room){key, json_integer_value(members)};
     qsort(rooms, count, sizeof(*rooms), admin_compare_rooms);
-    for (i = 0; i < count && i < gather->limit; i++)
-        json_array_append_new(list, admin_room_json(&rooms[i]));
+    strbuf_printf(out, "{\"count\":%zu,\"rooms\":[", count);
+    for (i = 0; i < count && i < gather->limit; i++) {
+        if (i > 0)
+            strbuf_append_char(out, ',');
+        admin_append_room(out, &rooms[i]);
+    }
+    strbuf_append_str(out, "]}");
     free(rooms);
-    return json_pack("{s:I, s:o}", "count", (json_int_t)count, "rooms", list);
 }
 
 static void admin_on_rooms(struct http_conn *http)
 {
-    struct admin_gather *gather = admin_gather_new(http, json_object());
+    struct admin_gather *gather = admin_gather_new(http);
 
     if (gather == NULL)
         return;
+    gather->tally = json_object();
+    gather->answer.failed = gather->tally == NULL;
     gather->visit = admin_visit_rooms;
     gather->finish = admin_finish_rooms;
     admin_gather_start(gather);

@@ -61,20 +61,24 @@ void http_respond(struct http_conn *http, int status, const char *headers, const
     http_answered(http);
 }
 
-void http_respond_buf(struct http_conn *http, int status, const char *headers, const char *type,
-                      struct refbuf *body)
+void http_respond_parts(struct http_conn *http, int status, const char *headers, const char *type,
+                        struct refbuf *const *parts, size_t count)
 {
     struct strbuf out = STRBUF_INIT;
+    size_t len = 0;
 
     OBJ_CHECK(http, HTTP_CONN_MAGIC);
-    http_append_response_head(http, &out, status, headers, type, body->len);
+    for (size_t i = 0; i < count; i++)
+        len += parts[i]->len;
+    http_append_response_head(http, &out, status, headers, type, len);
     if (out.failed)
         conn_close(http->conn, CLOSE_NO_MEMORY);
     else
         conn_send(http->conn, out.data, out.len);
     strbuf_free(&out);
     if (http_wants_body(http))
-        conn_send_buf(http->conn, body);
+        for (size_t i = 0; i < count; i++)
+            conn_send_buf(http->conn, parts[i]);
     http_answered(http);
 }
 

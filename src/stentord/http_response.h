@@ -13,9 +13,9 @@
 void http_respond(struct http_conn *http, int status, const char *headers, const char *type,
                   const void *body, size_t len);
 
-/* The same with a shared body. */
-void http_respond_buf(struct http_conn *http, int status, const char *headers, const char *type,
-                      struct refbuf *body);
+/* The same with a body of so many shared parts. */
+void http_respond_parts(struct http_conn *http, int status, const char *headers, const char *type,
+                        struct refbuf *const *parts, size_t count);
 
 /* Answers with {"error": ..., "message": ...}; `message` says what to do. */
 void http_respond_error(struct http_conn *http, int status, const char *headers, const char *error,

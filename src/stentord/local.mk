@@ -133,6 +133,7 @@ stentord_unit_tests = \
 	tests/unit/test_outq \
 	tests/unit/test_poller \
 	tests/unit/test_recovery_record \
+	tests/unit/test_room \
 	tests/unit/test_tls_conn \
 	tests/unit/test_tls_ticket
 stentord_test_ldadd = libstentord.a $(COMMON_LIBS) $(LIBEVENT_EXTRA_LIBS) $(LIBCONFIG_LIBS) $(CMOCKA_LIBS)
@@ -149,6 +150,8 @@ tests_unit_test_grid_LDADD = $(stentord_test_ldadd)
 tests_unit_test_outq_LDADD = $(stentord_test_ldadd)
 tests_unit_test_poller_LDADD = $(stentord_test_ldadd)
 tests_unit_test_recovery_record_LDADD = $(stentord_test_ldadd)
+tests_unit_test_room_SOURCES = tests/unit/test_room.c $(delivery_fixture)
+tests_unit_test_room_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_conn_SOURCES = tests/unit/test_tls_conn.c $(delivery_fixture)
 tests_unit_test_tls_conn_LDADD = $(stentord_test_ldadd)
 tests_unit_test_tls_ticket_LDADD = $(stentord_test_ldadd)

@@ -149,6 +149,21 @@ struct room *room_intern(struct room_table *table, int namespace, const char *na
     return room;
 }
 
+/* Counts from the highest bit on: the two buckets that one becomes when the table grows follow each
+ * other then, and are both behind the scan or both before it. */
+struct room *room_table_scan(const struct room_table *table, uint32_t *scan)
+{
+    struct room *first = table->buckets[*scan];
+    uint32_t bit = table->bucket_count / 2;
+
+    while ((*scan & bit) != 0) {
+        *scan ^= bit;
+        bit /= 2;
+    }
+    *scan |= bit;
+    return first;
+}
+
 void room_release(struct room_table *table, struct room *room)
 {
     struct room **link;

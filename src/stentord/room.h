@@ -100,6 +100,11 @@ struct room *room_find(const struct room_table *table, int namespace, const char
 /* The room, made if need be; NULL when memory is out. */
 struct room *room_intern(struct room_table *table, int namespace, const char *name, size_t len);
 
+/* The first room of the bucket that a scan has come to, which the others follow by `next`. A scan
+ * begins with 0, and has ended when it is 0 again. What is there all the time is seen once,
+ * although the table may grow meanwhile. */
+struct room *room_table_scan(const struct room_table *table, uint32_t *scan) MUST_CHECK;
+
 /* Frees the room if it has neither members nor messages; due after each removal. */
 void room_release(struct room_table *table, struct room *room);
 

@@ -36,7 +36,7 @@ static void static_respond(struct http_conn *http, const struct static_file *fil
     if (static_is_known(http, file))
         http_respond(http, 304, headers, file->type, "", 0);
     else
-        http_respond_buf(http, 200, headers, file->type, file->content);
+        http_respond_parts(http, 200, headers, file->type, &file->content, 1);
 }
 
 static const struct static_file *static_find(const struct http_conn *http, struct strbuf *path)
