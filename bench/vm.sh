@@ -17,6 +17,7 @@ idle=15
 rounds=30s:60s
 few_rounds=10s:20s
 directed=0
+drain=0
 yardstick=false
 accel=
 limit=0
@@ -25,8 +26,8 @@ output=vm.json
 usage() {
     cat >&2 <<EOF
 usage: bench/vm.sh [-b BUILD] [-t TRANSPORT] [-c CLIENTS] [-f FEW] [-r ROUNDS] [-R ROUNDS]
-                   [-d RATE] [-p SECONDS] [-x RATE] [-i SECONDS] [-y] [-m MB] [-M MB]
-                   [-a kvm|tcg|uml] [-l SECONDS] [-o RESULT.json]
+                   [-d RATE] [-p SECONDS] [-x RATE] [-i SECONDS] [-D SECONDS] [-y] [-m MB]
+                   [-M MB] [-a kvm|tcg|uml] [-l SECONDS] [-o RESULT.json]
   -b  directory of the build (default: the current one)
   -t  how clients get messages, as for stentor-swarm (default $transport)
   -c  clients (default $clients)
@@ -37,6 +38,7 @@ usage: bench/vm.sh [-b BUILD] [-t TRANSPORT] [-c CLIENTS] [-f FEW] [-r ROUNDS] [
   -p  seconds between two heartbeats of a client (default: a 400th of the clients, 25 at least)
   -x  clients that connect in a second (default $rate)
   -i  seconds of rest before the messages (default $idle)
+  -D  instead of getting messages, and leaving, the clients are drained within so many seconds
   -y  the same clients at bench/sendloop, too, for its cost of a delivery; with -t websocket
   -m  memory of the server's guest in MB (default $server_mb)
   -M  memory of the clients' guest in MB (default: 512, and 6 KB for each client)
@@ -48,7 +50,7 @@ EOF
     exit 2
 }
 
-while getopts b:t:c:f:r:R:d:p:x:i:ym:M:a:l:o:h option; do
+while getopts b:t:c:f:r:R:d:p:x:i:D:ym:M:a:l:o:h option; do
     case $option in
     b) bench_build=$OPTARG ;;
     t) transport=$OPTARG ;;
@@ -60,6 +62,7 @@ while getopts b:t:c:f:r:R:d:p:x:i:ym:M:a:l:o:h option; do
     p) ping=$OPTARG ;;
     x) rate=$OPTARG ;;
     i) idle=$OPTARG ;;
+    D) drain=$OPTARG ;;
     y) yardstick=true ;;
     m) server_mb=$OPTARG ;;
     M) client_mb=$OPTARG ;;
@@ -72,7 +75,9 @@ done
 [[ $OPTIND -gt $# ]] || usage
 [[ $yardstick == false || $transport == websocket ]] || usage
 [[ $directed == 0 || $yardstick == false ]] || usage # a send loop has no such messages
+[[ $drain -eq 0 ]] || rounds=none
 
+asking=$((clients / 5000 + 5)) # seconds that it may take to list them
 [[ $ping -gt 0 ]] || ping=$((clients / 400 > 25 ? clients / 400 : 25))
 [[ $client_mb -gt 0 ]] || client_mb=$((512 + clients * 6 / 1024))
 vm_descriptors=$((clients + 2000))
@@ -88,7 +93,7 @@ plan_seconds() {
 # Everything has to be over by then, whatever hangs.
 until=$((SECONDS + limit))
 if [[ $limit -eq 0 ]]; then
-    wave_seconds=$((2 * (few + clients) / rate + 2 * idle + $(plan_seconds "$rounds")))
+    wave_seconds=$((2 * (few + clients) / rate + 2 * idle + asking + drain + $(plan_seconds "$rounds")))
     until=$((SECONDS + 300 + 2 * wave_seconds))
 fi
 left() {
@@ -157,39 +162,88 @@ directed_option() {
         'BEGIN { printf "--directed %.9f/s", all / clients }'
 }
 
+# ask NAME CLIENTS: what operators ask for, with how long the answer takes and how large it is.
+ask() {
+    local what begun size
+
+    for what in "clients?limit=$2" rooms status metrics; do
+        begun=$EPOCHREALTIME
+        size=$(vm_run server 120 "wget -q -O - 'http://127.0.0.1:8081/$what' | wc -c" | sed -n 1p)
+        awk -v what="${what%%\?*}" -v begun="$begun" -v ended="$EPOCHREALTIME" -v size="$size" \
+            'BEGIN { printf "%s %.3f %d\n", what, ended - begun, size }'
+    done >"$bench_tmp/$1.answers"
+}
+
+# drain_server NAME: how many connections there are each second until the server has ended.
+drain_server() {
+    local begun=$EPOCHREALTIME
+
+    vm_run server 60 "stentorctl -s http://127.0.0.1:8081 drain -t $drain" >&2
+    while vm_run server 30 "runs $pid" >/dev/null; do
+        [[ $SECONDS -lt $until ]] || bench_die "out of time: the server does not end"
+        echo "$(elapsed "$begun") $(connections)"
+        sleep 1
+    done >"$bench_tmp/$1.drain"
+    echo "$(elapsed "$begun") 0" >>"$bench_tmp/$1.drain"
+}
+
+elapsed() {
+    awk -v begun="$1" -v now="$EPOCHREALTIME" 'BEGIN { printf "%.2f", now - begun }'
+}
+
+# start_swarm NAME CLIENTS ROUNDS: sets swarm.
+start_swarm() {
+    local waits=$((idle + asking + 10))
+
+    [[ $1 != many || $drain -eq 0 ]] || waits=1000000
+    swarm=$(vm_run clients 30 "start $1 stentor-swarm -c $2 --transports $transport \
+--ramp $(($2 / rate + 1)) --connect-timeout 60 --idle $waits --rounds $3 \
+$(directed_option "$2") \
+--bind \$(addresses $2) --publish-url http://10.0.0.1:$publish_port \
+--json /tmp/$1.json http://10.0.0.1:8080" | sed -n 1p)
+}
+
+# observe NAME SERVER CLIENTS ROUNDS: what the server takes while clients rest and get messages.
+observe() {
+    local messages
+
+    messages=$(plan_messages "$4")
+    sleep 4
+    sample "$pid" "$1-idle" "$2"
+    sleep "$idle"
+    sample "$pid" "$1-rested" "$2"
+    if [[ $2 == stentord ]]; then
+        ask "$1" "$3"
+        sample "$pid" "$1-asked" "$2"
+    fi
+    if [[ $1 == many && $drain -gt 0 ]]; then
+        drain_server "$1"
+        return
+    fi
+    [[ $messages -eq 0 ]] ||
+        await_swarm "$1" "message $messages, 0 deliveries/s|^goodbye" || true
+    sample "$pid" "$1-served" "$2"
+}
+
 # wave NAME SERVER CLIENTS ROUNDS: clients come, rest, get messages, and leave.
 wave() {
-    local name=$1 number=$3 plan=$4 messages
-
-    bench_note "$2: $number clients by $transport"
-    messages=$(plan_messages "$plan")
-    swarm=$(vm_run clients 30 "start $name stentor-swarm -c $number --transports $transport \
---ramp $((number / rate + 1)) --connect-timeout 60 --idle $((idle + 10)) --rounds $plan \
-$(directed_option "$number") \
---bind \$(addresses $number) --publish-url http://10.0.0.1:$publish_port \
---json /tmp/$name.json http://10.0.0.1:8080" | sed -n 1p)
-    if await_swarm "$name" '^idle:'; then
-        sleep 4
-        sample "$pid" "$name-idle" "$2"
-        sleep "$idle"
-        sample "$pid" "$name-rested" "$2"
-        [[ $messages -eq 0 ]] ||
-            await_swarm "$name" "message $messages, 0 deliveries/s|^goodbye" || true
-        sample "$pid" "$name-served" "$2"
-    fi
+    bench_note "$2: $3 clients by $transport"
+    start_swarm "$1" "$3" "$4"
+    ! await_swarm "$1" '^idle:' || observe "$@"
     while swarm_runs; do
         [[ $SECONDS -lt $until ]] || break
         sleep 1
     done
-    vm_run clients 120 "cat /tmp/$name.json" | grep -v '^$' >"$bench_tmp/$name.json" || true
-    vm_run clients 60 "cat /tmp/$name.out; grep -v deliveries/s /tmp/$name.err" >"$bench_tmp/$name.log"
-    [[ -s $bench_tmp/$name.json ]] || {
-        tail -n 20 "$bench_tmp/$name.log" >&2
+    vm_run clients 120 "cat /tmp/$1.json" | grep -v '^$' >"$bench_tmp/$1.json" || true
+    vm_run clients 60 "cat /tmp/$1.out; grep -v deliveries/s /tmp/$1.err" >"$bench_tmp/$1.log"
+    [[ -s $bench_tmp/$1.json ]] || {
+        tail -n 20 "$bench_tmp/$1.log" >&2
         bench_die "the swarm failed"
     }
     [[ $2 == stentord ]] || return 0 # without heartbeats it may never know that they have left
+    [[ ! -e $bench_tmp/$1.drain ]] || return 0
     await_empty 10 # memory goes back within seconds, which are longer in a guest
-    sample "$pid" "$name-left" "$2"
+    sample "$pid" "$1-left" "$2"
 }
 
 programs=()
@@ -226,7 +280,8 @@ vm_run server 30 "stentorctl -s http://127.0.0.1:8081 doctor -n $clients" |
 sample "$pid" start stentord
 [[ $few -eq 0 ]] || wave few stentord "$few" "$few_rounds"
 wave many stentord "$clients" "$rounds"
-vm_run server 30 "kill $pid; wait $pid" >/dev/null || bench_note "stentord ended with status $?"
+[[ $drain -gt 0 ]] || vm_run server 30 "kill $pid" >/dev/null
+vm_run server 30 "wait $pid" >/dev/null || bench_note "stentord ended with status $?"
 if $yardstick; then
     publish_port=8080
     for name in few many; do

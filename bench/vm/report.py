@@ -78,22 +78,48 @@ def growth(before, after, key, clients):
     return (after[key] - before[key]) / clients
 
 
+def words(tmp, name):
+    """The words of each line; nothing when there is no such file."""
+    path = os.path.join(tmp, name)
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="ascii") as file:
+        return [line.split() for line in file]
+
+
+def drain(left_at):
+    """How long the server took to end, and how evenly its connections did."""
+    pairs = list(zip(left_at, left_at[1:-1]))
+    rates = [(was - now) / (later - at) for (at, was), (later, now) in pairs]
+    busy = [rate for rate in rates if rate > 0]
+    return {
+        "seconds": left_at[-1][0],
+        "left_at": left_at,
+        "fullest_by_mean": max(busy) * len(busy) / sum(busy) if busy else None,
+    }
+
+
 def wave(tmp, name, start):
     """What one wave of clients cost."""
     swarm = load(tmp, name + ".json")
-    idle, rested, served, left = (
-        sample(tmp, f"{name}-{phase}") for phase in ("idle", "rested", "served", "left")
+    idle, rested, asked, served, left = (
+        sample(tmp, f"{name}-{phase}") for phase in ("idle", "rested", "asked", "served", "left")
     )
     result = {"swarm": swarm, "samples": {"idle": idle, "served": served, "left": left}}
+    result["answers"] = {
+        what: {"seconds": float(time), "bytes": int(size)}
+        for what, time, size in words(tmp, name + ".answers")
+    }
+    if left_at := [(float(time), int(count)) for time, count in words(tmp, name + ".drain")]:
+        result["drain"] = drain(left_at)
     for part in swarm["rounds"]:
         part.pop("delay_buckets", None)  # long, and meant for merging swarms
-    if idle is None or rested is None or served is None:
+    if idle is None or rested is None:
         return result
     clients = swarm["connects"]["connected"]
     delivered = swarm["totals"]["delivered"] + swarm["directed"]["delivered"]
     rest = rested["uptime_s"] - idle["uptime_s"]
     idle_cpu = (rested["cpu_ns"] - idle["cpu_ns"]) / rest
-    busy = served["cpu_ns"] - rested["cpu_ns"]
     result |= {
         "clients": clients,
         "user_bytes_per_client": growth(start, idle, "rss_bytes", clients),
@@ -114,9 +140,11 @@ def wave(tmp, name, start):
     }
     if left is not None:
         result["rss_left_by_start"] = left["rss_bytes"] / start["rss_bytes"]
-    if delivered > 0:
+    if delivered > 0 and served is not None:
+        before = asked or rested
+        busy = served["cpu_ns"] - before["cpu_ns"]
         result["cpu_per_delivery_ns"] = busy / delivered
-        spent = busy - idle_cpu * (served["uptime_s"] - rested["uptime_s"])
+        spent = busy - idle_cpu * (served["uptime_s"] - before["uptime_s"])
         result["cpu_per_delivery_without_idling_ns"] = spent / delivered
     return result
 
@@ -212,6 +240,32 @@ def show_directed(waves):
         )
 
 
+def show_operation(waves):
+    rows = [
+        [name, what, f"{answer['seconds']:.2f}", f"{answer['bytes'] / 1e6:.2f}"]
+        for name, result in waves.items()
+        for what, answer in result["answers"].items()
+    ]
+    print("\nWhat operators ask for:\n")
+    table(["", "", "seconds", "MB"], rows)
+    for result in waves.values():
+        if "drain" in result:
+            print(
+                f"\nDrained within {result['drain']['seconds']:.1f} s; in the fullest second "
+                f"{result['drain']['fullest_by_mean']:.2f} times as many left as in the mean one."
+            )
+
+
+def is_good(result):
+    """Everybody got everything; where the server drained, everybody was there, and told."""
+    swarm = result["swarm"]
+    if "drain" not in result:
+        return swarm["passed"]
+    clients = swarm["options"]["clients"]
+    told = sum(count for cause, count in swarm["disconnects"]["causes"].items() if "shutting" in cause)
+    return swarm["connects"]["connected"] == told == clients
+
+
 def report(tmp, path, transport, accel, server_mb, client_mb, ping):
     start = sample(tmp, "start")
     names = [
@@ -228,6 +282,7 @@ def report(tmp, path, transport, accel, server_mb, client_mb, ping):
     print(f"\nLinux {kernel} in guests run by {accel}, {transport}, a heartbeat every {ping} s\n")
     show(waves, start)
     show_directed(waves)
+    show_operation(waves)
     guest = {
         "accel": accel,
         "kernel": kernel,
@@ -237,9 +292,7 @@ def report(tmp, path, transport, accel, server_mb, client_mb, ping):
         "ping_seconds": int(ping),
     }
     save(path, tmp, {"transport": transport, "guest": guest, "start": start, "waves": waves})
-    good = all(
-        result["swarm"]["passed"] for name, result in waves.items() if "sendloop" not in name
-    )
+    good = all(is_good(result) for name, result in waves.items() if "sendloop" not in name)
     sys.exit(0 if good else 1)
 
 
