@@ -30,15 +30,17 @@ async function wave(server, clients) {
 // Sanitizers have allocators of their own.
 const isSanitized = (server) => /lib(a|t|ub)san/.test(fs.readFileSync(`/proc/${server.pid}/maps`, 'utf8'));
 
-test('memory is given back when thousands of clients have left', withServer({
-  io_threads: 2, journal: { messages: 100 },
-}, async (server, t) => {
+// Calls `fn` with a server that has had some clients, and the memory that it takes then.
+const withMemory = (fn) => withServer({ io_threads: 2, journal: { messages: 100 } }, async (server, t) => {
   if (isSanitized(server)) {
     t.skip('this is about the allocator of the C library');
     return;
   }
   await wave(server, 200);
-  const before = memory(server);
+  await fn(server, memory(server));
+});
+
+test('memory is given back when thousands of clients have left', withMemory(async (server, before) => {
   let most = 0;
   const watch = setInterval(() => { most = Math.max(most, memory(server)); }, 100);
   await wave(server, MANY);
@@ -49,15 +51,7 @@ test('memory is given back when thousands of clients have left', withServer({
     () => `memory: ${before} kB before, ${most} with ${MANY} clients, ${memory(server)} after`);
 }));
 
-test('memory that the last few have kept is given back when they leave', withServer({
-  io_threads: 2, journal: { messages: 100 },
-}, async (server, t) => {
-  if (isSanitized(server)) {
-    t.skip('this is about the allocator of the C library');
-    return;
-  }
-  await wave(server, 200);
-  const before = memory(server);
+test('memory that the last few have kept is given back when they leave', withMemory(async (server, before) => {
   const { result } = startSwarm(server.admin, [
     '-c', String(MANY), '--ramp', '3', '--transports', 'socketio', '--idle', '1', '--rounds', 'none:1s',
   ]);
