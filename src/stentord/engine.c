@@ -262,8 +262,10 @@ void engine_on_timer(struct wheel_timer *timer, void *thread)
         return;
     else if (engine->noop_ms != 0 && clock_ms() >= engine->noop_ms)
         engine_hurry_polls(engine);
-    else
+    else if (heartbeat_is_due(&engine->heartbeat))
         engine_ping(engine);
+    else
+        engine_arm(engine); /* it was set for an end that has been put off by a poll */
 }
 
 void engine_set_limit(struct engine *engine, uint64_t limit_ms)

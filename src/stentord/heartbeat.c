@@ -16,9 +16,9 @@ static uint64_t heartbeat_timeout(const struct io_thread *thread)
     return (uint64_t)thread->config->ping_timeout;
 }
 
-static void heartbeat_set(struct heartbeat *heartbeat, uint64_t next_ms)
+static void heartbeat_set(struct heartbeat *heartbeat, uint64_t due_ms)
 {
-    heartbeat->next_ms = next_ms & HEARTBEAT_TIME;
+    heartbeat->due_ms = due_ms & HEARTBEAT_TIME;
 }
 
 static uint64_t heartbeat_overdue_ms(const struct io_thread *thread)
@@ -37,40 +37,45 @@ void heartbeat_start(struct heartbeat *heartbeat, struct io_thread *thread, bool
 void heartbeat_stop(struct heartbeat *heartbeat)
 {
     heartbeat->awaiting = false;
-    heartbeat->next_ms = 0;
+    heartbeat->due_ms = 0;
 }
 
 bool heartbeat_heard(struct heartbeat *heartbeat, struct io_thread *thread)
 {
-    if (heartbeat->theirs && heartbeat->next_ms != 0) {
+    if (heartbeat->theirs && heartbeat->due_ms != 0) {
         heartbeat_set(heartbeat, heartbeat_overdue_ms(thread));
         return true;
     }
     if (!heartbeat->awaiting)
         return false;
-    stats_observe(&thread->stats.pong_delay,
-                  (clock_ms() + heartbeat_interval(thread) - heartbeat->next_ms) * 1000);
+    stats_observe(&thread->stats.pong_delay, (clock_ms() - heartbeat->due_ms) * 1000);
     heartbeat->awaiting = false;
+    heartbeat_set(heartbeat, heartbeat->due_ms + heartbeat_interval(thread));
     return true;
+}
+
+bool heartbeat_is_due(const struct heartbeat *heartbeat)
+{
+    return !heartbeat->awaiting && !heartbeat->theirs && heartbeat->due_ms != 0 &&
+           clock_ms() >= heartbeat->due_ms;
 }
 
 void heartbeat_sent(struct heartbeat *heartbeat, struct io_thread *thread)
 {
     heartbeat->awaiting = true;
-    heartbeat_set(heartbeat, heartbeat->next_ms + heartbeat_interval(thread));
     stats_add(&thread->stats.pings, 1);
 }
 
 uint64_t heartbeat_doom_ms(const struct heartbeat *heartbeat, const struct io_thread *thread)
 {
     if (heartbeat->awaiting)
-        return heartbeat->next_ms - heartbeat_interval(thread) + heartbeat_timeout(thread);
-    return heartbeat->theirs && heartbeat->next_ms != 0 ? heartbeat->next_ms : UINT64_MAX;
+        return heartbeat->due_ms + heartbeat_timeout(thread);
+    return heartbeat->theirs && heartbeat->due_ms != 0 ? heartbeat->due_ms : UINT64_MAX;
 }
 
 uint64_t heartbeat_deadline_ms(const struct heartbeat *heartbeat, const struct io_thread *thread)
 {
-    if (heartbeat->awaiting || heartbeat->next_ms == 0)
+    if (heartbeat->awaiting || heartbeat->due_ms == 0)
         return heartbeat_doom_ms(heartbeat, thread);
-    return heartbeat->next_ms;
+    return heartbeat->due_ms;
 }

@@ -18,9 +18,9 @@
 struct io_thread;
 
 struct heartbeat {
-    /* The next ping, one interval after that which is out; a client that pings by itself: when it
-     * is overdue. 0: there are no heartbeats. */
-    uint64_t next_ms : 62;
+    /* When the next ping is due, or that which is out was; a client that pings by itself: when it is
+     * overdue. 0: there are no heartbeats. */
+    uint64_t due_ms : 62;
     uint64_t awaiting : 1; /* a ping is out, and nothing has been heard since */
     uint64_t theirs : 1;   /* the client pings */
 };
@@ -32,7 +32,10 @@ void heartbeat_stop(struct heartbeat *heartbeat);
 /* A sign of life. True: the deadlines have changed. */
 bool heartbeat_heard(struct heartbeat *heartbeat, struct io_thread *thread);
 
-/* A ping goes out now. */
+/* Has the time of the next ping come? A timer may be there for something else. */
+bool heartbeat_is_due(const struct heartbeat *heartbeat);
+
+/* A ping goes out now; it is due. */
 void heartbeat_sent(struct heartbeat *heartbeat, struct io_thread *thread);
 
 /* When the client has been silent for too long, unless it is heard of before; UINT64_MAX: not in

@@ -7,6 +7,7 @@ import { events, PollingSession, target, waitingPoll } from './lib/polling-sessi
 import { handshake, opcode, RawWebSocket } from './lib/raw-websocket.mjs';
 import { request } from './lib/http.mjs';
 import { withServer } from './lib/steady-server.mjs';
+import { timeFactor } from './lib/wait.mjs';
 
 const connect = (server, options) => PollingSession.connect(server.clients, options);
 const numbered = (count, first = 0) => Array.from({ length: count }, (_, i) => ({ event: 'e', data: first + i }));
@@ -28,6 +29,24 @@ test('a message answers the poll that waits', withServer({}, async (server) => {
   assert.equal((await server.publish({ room: 'b', event: 'other' })).clients, 0);
   await server.publish({ event: 'end' });
   assert.deepEqual(session.decode(await answer), ['42["end",null]']);
+}));
+
+const INTERVAL = 1000 * timeFactor;
+
+test('pings come when they are due, also to a client that answers before it polls again', withServer({
+  ping_interval: INTERVAL, ping_timeout: INTERVAL / 2,
+}, async (server) => {
+  const session = await connect(server);
+  const pings = [];
+  while (pings.length < 4) {
+    if (!(await session.receive()).includes('2')) continue;
+    pings.push(Date.now());
+    await session.send('3');
+  }
+  const gaps = pings.slice(1).map((time, i) => (time - pings[i]) / INTERVAL);
+  assert.ok(gaps.every((gap) => gap > 0.7 && gap < 1.3), `${gaps}`);
+  const { pong_delay: delay } = (await request(server.admin, '/status')).json().counters;
+  assert.ok(delay.sum_us < 4 * 1000 * INTERVAL, `${delay.sum_us} us until pongs came`);
 }));
 
 test('what comes between two polls comes in one answer of up to 16 packets, in order', withServer({}, async (server) => {
