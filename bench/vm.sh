@@ -142,14 +142,15 @@ await_swarm() {
     done
 }
 
-# sessions: of stentord's clients, which may have one without a connection, between two polls.
+# sessions: of stentord's clients, which may have one without a connection, between two polls. Nothing
+# when it does not answer.
 sessions() {
     vm_run server 30 "stentorctl -s http://127.0.0.1:8081 status" | sed -n 's/^clients *\([0-9]*\).*/\1/p'
 }
 
 # await_empty: until all clients have left, and what that leaves behind has gone.
 await_empty() {
-    while [[ $(connections) -gt 4 || $(sessions) -gt 0 ]]; do
+    until [[ $(connections) -le 4 && $(sessions) == 0 ]]; do
         [[ $SECONDS -lt $until ]] || bench_die "out of time: clients do not leave"
         sleep 2
     done
