@@ -18,8 +18,8 @@
 struct io_thread;
 
 struct heartbeat {
-    /* When the next ping is due, or that which is out was; a client that pings by itself: when it is
-     * overdue. 0: there are no heartbeats. */
+    /* When the next ping is due, or that which is out was; a client that pings by itself: when it
+     * is overdue. 0: there are no heartbeats. */
     uint64_t due_ms : 62;
     uint64_t awaiting : 1; /* a ping is out, and nothing has been heard since */
     uint64_t theirs : 1;   /* the client pings */

@@ -100,9 +100,8 @@ struct room *room_find(const struct room_table *table, int namespace, const char
 /* The room, made if need be; NULL when memory is out. */
 struct room *room_intern(struct room_table *table, int namespace, const char *name, size_t len);
 
-/* The first room of the bucket that a scan has come to, which the others follow by `next`. A scan
- * begins with 0, and has ended when it is 0 again. What is there all the time is seen once,
- * although the table may grow meanwhile. */
+/* The rooms (by `next`) of a scan's next bucket. It begins with 0, has ended when it is 0 again,
+ * and sees what is there all along once, although the table may grow. */
 struct room *room_table_scan(const struct room_table *table, uint32_t *scan) MUST_CHECK;
 
 /* Frees the room if it has neither members nor messages; due after each removal. */
@@ -111,8 +110,7 @@ void room_release(struct room_table *table, struct room *room);
 /* Frees the room's grid, and the room if nothing else is left. */
 void room_end_grid(struct room_table *table, struct room *room);
 
-/* Adds a member by its cursor's slot; its index is member_count - 1 then. False when memory is
- * out. */
+/* Adds a member by its cursor's slot, at member_count - 1. False when memory is out. */
 bool room_add_member(struct room *room, uint32_t slot) MUST_CHECK;
 
 /* Removes the member at `index`; the last one moves there and is returned (CURSOR_NONE: none
