@@ -9,8 +9,8 @@
 #include "admin_gather.h"
 #include "io_thread.h"
 
-/* As many are looked at in one go: some hundred microseconds, which deliveries can wait. */
-enum { ADMIN_CLIENTS_SLICE = 1000 };
+/* As many are looked at in one go: some hundred microseconds at most, which deliveries can wait. */
+enum { ADMIN_CLIENTS_SLICE = 200 };
 
 static bool admin_in_room(const struct session *session, const char *room)
 {

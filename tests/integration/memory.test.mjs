@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { withServer } from './lib/stentord.mjs';
 import { startSwarm, swarm } from './lib/swarm.mjs';
-import { until } from './lib/wait.mjs';
+import { deadlineMs, until } from './lib/wait.mjs';
 
 const MANY = 6000;
 const FEW = 160; // of each thread less than what is worth an effort by itself
@@ -29,6 +29,18 @@ async function wave(server, clients) {
 
 // Sanitizers have allocators of their own.
 const isSanitized = (server) => /lib(a|t|ub)san/.test(fs.readFileSync(`/proc/${server.pid}/maps`, 'utf8'));
+
+// What remains when nothing is given back any more.
+async function resting(server) {
+  let now = memory(server);
+  await until(async () => {
+    const last = now;
+    await sleep(2500);
+    now = memory(server);
+    return now === last;
+  }, () => `memory: still ${now} kB`, 3 * deadlineMs);
+  return now;
+}
 
 // Calls `fn` with a server that has had some clients, and the memory that it takes then.
 const withMemory = (fn) => withServer({ io_threads: 2, journal: { messages: 100 } }, async (server, t) => {
@@ -63,13 +75,7 @@ test('memory that the last few have kept is given back when they leave', withMem
   const { code, stderr } = await result;
   assert.equal(code, 0, stderr);
   await server.untilMetric('clients_socketio', 0);
-  let kept = memory(server);
-  await until(async () => { // until it rests
-    const last = kept;
-    await sleep(2500);
-    kept = memory(server);
-    return kept === last;
-  }, () => `memory: still ${kept} kB`);
+  const kept = await resting(server);
 
   assert.ok(kept > before + 2 * FEW, `${kept} kB of ${before} are not kept apart by ${FEW}`);
   await Promise.all(few.map((client) => client.close()));
