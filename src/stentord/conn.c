@@ -266,6 +266,14 @@ void conn_send(struct conn *conn, const void *data, size_t len)
     refbuf_unref(&buf);
 }
 
+void conn_send_text(struct conn *conn, const struct strbuf *text)
+{
+    if (text->failed)
+        conn_close(conn, CLOSE_NO_MEMORY);
+    else
+        conn_send(conn, text->data, text->len);
+}
+
 void conn_send_buf(struct conn *conn, struct refbuf *buf)
 {
     ssize_t n = 0;

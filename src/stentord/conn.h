@@ -125,6 +125,9 @@ void conn_hold(struct conn *conn, struct refbuf *buf, size_t offset);
 /* Sends bytes for this client alone; copies what the socket does not take. */
 void conn_send(struct conn *conn, const void *data, size_t len);
 
+/* The same; closes the connection if the text lacks something for want of memory. */
+void conn_send_text(struct conn *conn, const struct strbuf *text);
+
 /* The same with shared bytes, of which a reference is kept instead of a copy. */
 void conn_send_buf(struct conn *conn, struct refbuf *buf);
 

@@ -207,10 +207,8 @@ static void engine_websocket_begin(struct engine *engine, struct strbuf *out)
     strbuf_append_char(&open, ENGINE_IO_OPEN);
     engine_append_open(engine, &open);
     ws_append_frame(out, WS_TEXT, false, open.data, open.len);
-    if (out->failed || open.failed)
-        conn_close(engine->ws->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(engine->ws->conn, out->data, out->len);
+    out->failed |= open.failed;
+    conn_send_text(engine->ws->conn, out);
     strbuf_free(&open);
     engine_websocket_drain(engine);
 }

@@ -53,10 +53,7 @@ void http_respond(struct http_conn *http, int status, const char *headers, const
     http_append_response_head(http, &out, status, headers, type, len);
     if (http_wants_body(http))
         strbuf_append(&out, body, len);
-    if (out.failed)
-        conn_close(http->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(http->conn, out.data, out.len);
+    conn_send_text(http->conn, &out);
     strbuf_free(&out);
     http_answered(http);
 }
@@ -71,10 +68,7 @@ void http_respond_parts(struct http_conn *http, int status, const char *headers,
     for (size_t i = 0; i < count; i++)
         len += parts[i]->len;
     http_append_response_head(http, &out, status, headers, type, len);
-    if (out.failed)
-        conn_close(http->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(http->conn, out.data, out.len);
+    conn_send_text(http->conn, &out);
     strbuf_free(&out);
     if (http_wants_body(http))
         for (size_t i = 0; i < count; i++)

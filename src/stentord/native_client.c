@@ -50,10 +50,7 @@ static void native_send_with(struct ws_conn *ws, const struct strbuf *text,
     struct strbuf frame = STRBUF_INIT;
 
     native_append_frame(&frame, ws->client, text, attachments, attachment_count);
-    if (frame.failed)
-        conn_close(ws->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(ws->conn, frame.data, frame.len);
+    conn_send_text(ws->conn, &frame);
     strbuf_free(&frame);
 }
 
@@ -228,10 +225,7 @@ static void native_hello(struct session *session, int namespace, struct strbuf *
     native_append_hello(&text, id, session->delivery->config->namespaces[namespace],
                         session_cursor(session)->seq);
     native_append_frame(answer, session, &text, NULL, 0);
-    if (answer->failed)
-        conn_close(session->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(session->conn, answer->data, answer->len);
+    conn_send_text(session->conn, answer);
     strbuf_free(&text);
 }
 

@@ -24,10 +24,8 @@ static void sse_gap(struct session *session, const struct room *room, uint64_t f
     native_append_gap_members(&data, room_name(room), from, to);
     strbuf_append_char(&data, '}');
     sse_append_event(&event, 0, (struct span){"gap", 3}, (struct span){data.data, data.len});
-    if (data.failed || event.failed)
-        conn_close(session->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(session->conn, event.data, event.len);
+    event.failed |= data.failed;
+    conn_send_text(session->conn, &event);
     strbuf_free(&data);
     strbuf_free(&event);
 }
@@ -55,10 +53,7 @@ static enum directed_result sse_directed(struct session *session, const struct d
         return DIRECTED_FULL;
     }
     encoder_native_directed_sse(directed->message, &event);
-    if (event.failed)
-        conn_close(conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(conn, event.data, event.len);
+    conn_send_text(conn, &event);
     strbuf_free(&event);
     return conn_is_open(conn) ? DIRECTED_QUEUED : DIRECTED_NO_MEMORY;
 }
@@ -182,10 +177,7 @@ static void sse_begin(struct session *session, int namespace, unsigned cors_kind
     cors_append(&out, config, cors_kind);
     strbuf_append_str(&out, "Connection: close\r\n\r\n");
     sse_append_hello(&out, session, namespace);
-    if (out.failed)
-        conn_close(session->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(session->conn, out.data, out.len);
+    conn_send_text(session->conn, &out);
     strbuf_free(&out);
 }
 

@@ -75,10 +75,7 @@ void ws_conn_send(struct ws_conn *ws, enum ws_opcode opcode, const void *payload
     if (!conn_is_open(ws->conn))
         return;
     ws_append_frame(&frame, opcode, false, payload, len);
-    if (frame.failed)
-        conn_close(ws->conn, CLOSE_NO_MEMORY);
-    else
-        conn_send(ws->conn, frame.data, frame.len);
+    conn_send_text(ws->conn, &frame);
     strbuf_free(&frame);
 }
 
